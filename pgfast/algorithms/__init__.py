@@ -1,0 +1,1 @@
+"""Algorithms: what signal meets the score, and when θ moves."""

@@ -1,0 +1,34 @@
+"""How pgfast compiles: the only package that touches numba's internals.
+
+Everything compiled keeps strict IEEE arithmetic: no fast-math flag anywhere, fused multiply-adds only where the code
+says ``fma``. So a lane computes the same bits whether LLVM put it into a vector register or not.
+"""
+
+from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
+from pgfast.compiler.bits import as_bits, as_float, fma
+from pgfast.compiler.columns import LANES, load_column, store_column
+from pgfast.compiler.kernel import Kernel, kernel
+from pgfast.compiler.methods import bind
+from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional_hook, routine
+
+__all__ = [
+    "LANES",
+    "Kernel",
+    "as_bits",
+    "as_float",
+    "atomic_add",
+    "atomic_load",
+    "atomic_store",
+    "bind",
+    "fma",
+    "hook",
+    "inlined",
+    "kernel",
+    "lane_kernel",
+    "leaf",
+    "load_column",
+    "optional_hook",
+    "routine",
+    "store_column",
+    "yield_processor",
+]

@@ -1,0 +1,145 @@
+"""A digest of everything that compiled code depends on: edit any of it, near or far, and the digest changes."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+import pgfast.compiler.references as refs
+
+ENTRY_POINTS = ("step", "reset", "observe", "features")
+_LIBRARIES = {"numba", "numpy", "llvmlite", "math", "cmath", "operator", "builtins", "typing", "gymnasium"}
+
+
+class CannotFingerprint(Exception):
+    """Something that compiled code refers to can't be told apart from a changed version of itself."""
+
+
+def fingerprint(*things: Any) -> str:
+    """SHA-256 of values, functions and classes, following what they refer to; raises CannotFingerprint."""
+    walker = _Walker()
+    for thing in things:
+        walker.visit(thing)
+    return walker.hash.hexdigest()
+
+
+@cache
+def environment_of_compilation() -> str:
+    """Digest of what all kernels depend on: pgfast's sources, the versions of the compilers, and the flags."""
+    import llvmlite
+    import numba
+    from numba import config
+
+    h = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for path in sorted(root.rglob("*.py")):
+        h.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    h.update(repr((sys.version, numba.__version__, llvmlite.__version__, np.__version__)).encode())
+    flags = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "FULL_TRACEBACKS")
+    h.update(repr([(f, getattr(config, f, None)) for f in flags]).encode())
+    return h.hexdigest()
+
+
+class _Walker:
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+        self.seen: dict[int, int] = {}
+        self.alive: list[Any] = []  # keeps ids unique while we walk
+
+    def put(self, *parts: Any) -> None:
+        self.hash.update(repr(parts).encode() + b"\0")
+
+    def visit(self, thing: Any) -> None:
+        if thing is None or isinstance(thing, bool | int | float | complex | str | bytes):
+            return self.put(type(thing).__name__, thing)
+        if id(thing) in self.seen:
+            return self.put("seen", self.seen[id(thing)])
+        self.seen[id(thing)] = len(self.seen)
+        self.alive.append(thing)
+        if isinstance(thing, np.ndarray) and not thing.dtype.hasobject:
+            self.put("array", thing.dtype.str, thing.shape)
+            return self.hash.update(np.ascontiguousarray(thing).tobytes())
+        if isinstance(thing, np.generic):
+            return self.put(thing.dtype.str, thing.tobytes())
+        if isinstance(thing, tuple | list | frozenset):
+            return self._visit_sequence(thing)
+        if isinstance(thing, type):
+            return self._visit_class(thing)
+        return self._visit_callable(thing)
+
+    def _visit_sequence(self, thing: Any) -> None:
+        self.put(type(thing).__name__, len(thing))
+        if hasattr(thing, "_fields"):
+            self.visit(type(thing))
+        for element in sorted(thing, key=repr) if isinstance(thing, frozenset) else thing:
+            self.visit(element)
+
+    def _visit_callable(self, thing: Any) -> None:
+        module = getattr(thing, "__module__", None) or ""
+        name = getattr(thing, "__qualname__", getattr(thing, "__name__", None))
+        if isinstance(thing, ModuleType):
+            self.put("module", thing.__name__)
+        elif name and _is_covered(module):
+            self.put("library", module, name)
+        elif isinstance(thing, FunctionType):
+            self._visit_function(thing)
+        elif hasattr(thing, "py_func"):  # a numba dispatcher
+            self.put("dispatcher", sorted((str(k), str(v)) for k, v in getattr(thing, "targetoptions", {}).items()))
+            self.visit(thing.py_func)
+        else:
+            raise CannotFingerprint(f"{thing!r} of type {type(thing).__name__}")
+
+    def _visit_function(self, function: FunctionType) -> None:
+        self.put("function", function.__qualname__)
+        self._visit_code(function.__code__)
+        self.visit(function.__defaults__)
+        for name, value in refs.references(function):
+            self.put(name)
+            self.visit(value)
+
+    def _visit_code(self, code: CodeType) -> None:
+        self.put("code", code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._visit_code(constant)
+            else:
+                self.visit(constant)
+
+    def _visit_class(self, cls: type) -> None:
+        self.put("class", cls.__module__, cls.__qualname__, getattr(cls, "_fields", ()))
+        if _is_covered(cls.__module__):
+            return
+        for name, attribute in compiled_attributes(cls).items():
+            self.put("attribute", name)
+            self.visit(attribute.fget if isinstance(attribute, property) else attribute)
+
+
+def compiled_attributes(cls: type, entry_points: tuple[str, ...] = ENTRY_POINTS) -> dict[str, Any]:
+    """The methods, properties and constants of `cls` that its entry points reach through ``self.name``, by name."""
+    fields = set(getattr(cls, "_fields", ()))
+    found: dict[str, Any] = {}
+    waiting = [name for name in entry_points if refs.class_attribute(cls, name) is not None]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found or name in fields:
+            continue
+        attribute = refs.class_attribute(cls, name)
+        if attribute is None:
+            continue
+        found[name] = attribute
+        function = attribute.fget if isinstance(attribute, property) else attribute
+        if isinstance(function, FunctionType):
+            waiting.extend(sorted(refs.attribute_names(function)))
+    return found
+
+
+def _is_covered(module: str) -> bool:
+    """True when the versions of libraries, or the digest of pgfast's sources, already stand for this module."""
+    root = module.partition(".")[0]
+    return root in _LIBRARIES or (root == "pgfast" and not module.startswith("pgfast._envs"))

@@ -1,0 +1,125 @@
+"""Functions that are only ever called from a kernel: type-inferred and lowered once each, optimised once together.
+
+Numba compiles every function it meets all the way to machine code, each with a copy of all that it calls: a kernel of a
+hundred small functions takes a minute. A *part* stops at LLVM's intermediate code; the kernel links all its parts, at
+any depth, into one module, and only that is optimised and compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llvmlite.binding import Linkage
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
+from numba.core.compiler_machinery import register_pass
+from numba.core.typed_passes import NativeLowering
+
+
+class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Intermediate code to be linked elsewhere; a cold part is compiled for size and not inlined."""
+
+    cold = False
+    main = ""
+
+    def finalize(self) -> None:
+        self._finalized = True
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            module = self._final_module.clone()
+            for function in module.functions:
+                if not function.is_declaration and function.linkage == Linkage.external:
+                    function.linkage = "weak_odr"  # kept even where nothing linked so far refers to it
+                    if self.cold and function.name == self.main:
+                        for attribute in ("noinline", "cold", "optsize"):
+                            function.add_function_attribute(attribute)
+            self._shared_module = module
+        return self._shared_module
+
+
+class KernelLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Links the parts it calls and the parts that those call."""
+
+    def add_linking_library(self, library: Any) -> None:
+        for part in _with_parts(library):
+            if part not in self._linking_libraries:
+                super().add_linking_library(part)
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.weak_odr:
+                function.linkage = "internal"  # nobody else calls it
+        manager, builder = self._codegen._module_pass_manager()
+        with self._recorded_timings.record("Module passes (full optimization)", builder):
+            manager.run(self._final_module, builder)
+
+
+def _with_parts(library: Any) -> Iterator[Any]:
+    yield library
+    if isinstance(library, PartLibrary):
+        for inner in library._linking_libraries:
+            yield from _with_parts(inner)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class PartLowering(NativeLowering):  # type: ignore[misc]
+    """Lowers without wrappers and without machine code."""
+
+    _name = "pgfast_part_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.flags.no_compile = True
+        state.flags.no_cpython_wrapper = True
+        state.flags.no_cfunc_wrapper = True
+        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        super().run_pass(state)
+        result = state["cr"]
+        state.library.cold = not state.flags.forceinline
+        state.library.main = result.fndesc.llvm_func_name
+        key = [].append  # numba finds a function by its entry point, any C function will do: a part is never called
+        state.targetctx.insert_user_function(key, result.fndesc, [state.library])
+        state["cr"] = _LowerResult(result.fndesc, result.call_helper, cfunc=key, env=result.env)
+        return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class KernelLowering(NativeLowering):  # type: ignore[misc]
+    """Lowers into a library that takes in all parts."""
+
+    _name = "pgfast_kernel_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = KernelLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return bool(super().run_pass(state))
+
+
+class _Compiler(CompilerBase):  # type: ignore[misc]
+    lowering: type
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        swapped = [(self.lowering, text) if p is NativeLowering else (p, text) for p, text in passes.passes]
+        if swapped == passes.passes:
+            raise RuntimeError("this version of numba lowers functions in a way that pgfast doesn't know")
+        passes.passes = swapped
+        passes.finalize()
+        return [passes]
+
+
+class PartCompiler(_Compiler):
+    """For functions called from kernels only."""
+
+    lowering = PartLowering
+
+
+class KernelCompiler(_Compiler):
+    """For kernels."""
+
+    lowering = KernelLowering

@@ -1,0 +1,237 @@
+"""The schedule of batches: lanes are episodes of one learner, θ fixed until the batch is complete.
+
+A batch is cut into blocks, threads take blocks in order, and whoever finishes the last one makes the update; block sums
+are added in block order, so the result doesn't depend on who played what. Several runs share the threads.
+
+A call returns after about `budget` turns (steps of all lanes in lockstep), so that the caller can show progress, take a
+checkpoint or stop; a later call goes on from the workspace as if nothing had happened.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from pgfast.compiler import LANES, atomic_add, atomic_load, atomic_store, inlined, kernel, leaf, routine, yield_processor
+from pgfast.kernels.lanes import (
+    ACTIVE,
+    FAULT,
+    LAST_EPISODE,
+    NEXT_EPISODE,
+    PHASE,
+    PRIMED,
+    RUNNING,
+    TASK,
+    begin_episode,
+    move_lane,
+    padded,
+    seams,
+    smaller,
+    turn,
+)
+from pgfast.kernels.learner import (
+    COUNT,
+    DISCOUNTED,
+    EPISODES,
+    FAILED,
+    REFERENCE,
+    clear_account,
+    count_episode,
+    count_likelihood,
+    fold,
+    follow_mean,
+    note,
+    update,
+)
+from pgfast.kernels.plan import AGAIN, DONE, FINISHED, OUTSIDE, STOP, TAPE_FULL, TICKET
+from pgfast.protocol import begin, clear, collect, end, load, move
+
+_PHASE_BITS = 32
+_SPINS = 256
+
+
+@leaf
+def blocks_of_phase(plan, phase):
+    """(first episode, episodes, blocks) of the phase-th batch of this plan; no episodes when all are done."""
+    first = plan.first_episode + phase * plan.batch
+    left = plan.last_episode - first
+    count = smaller(plan.batch, left if left > 0 else 0)
+    return first, count, (count + plan.block - 1) // plan.block
+
+
+@routine
+def start_episode(env, like, memory, plan, w, i, episode):
+    """An episode of the run in lane i."""
+    w.lanes.episode[i] = episode
+    begin(memory, w, i)
+    begin_episode(env, like, w.lanes, i, plan.stream, plan.k0, plan.k1)
+
+
+@inlined
+def open_lane(env, like, memory, plan, learner, w, i, run, episode):
+    """Give lane i to an episode of a run."""
+    w.lanes.run[i] = run
+    w.lanes.likelihood[i] = 1.0
+    w.lanes.exponent[i] = 0
+    clear(memory, w, i)
+    load(memory, learner, w, i, run)
+    start_episode(env, like, memory, plan, w, i, episode)
+
+
+@inlined
+def close_lane(w, memory, accounts, i):
+    """Add what lane i has summed up to the block's account; the last active lane moves into its place."""
+    lanes = w.lanes
+    account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
+    collect(memory, w, accounts, account, i)
+    count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
+    if i != last:
+        move_lane(lanes, last, i)
+        move(memory, w, last, i)
+    lanes.control[ACTIVE] = last
+
+
+@routine
+def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
+    """Every lane whose episode has ended is counted and given the block's next episode, or closed."""
+    lanes = w.lanes
+    for i in range(n - 1, -1, -1):
+        if lanes.done[i] == RUNNING:
+            continue
+        if i >= lanes.control[ACTIVE]:  # only there to fill a vector register
+            clear(memory, w, i)
+            start_episode(env, like, memory, plan, w, i, lanes.episode[i])
+            continue
+        account, episode = lanes.control[TASK], lanes.control[NEXT_EPISODE]
+        count_episode(
+            accounts.sums, account, accounts.stats_at, lanes.returns[0, i], lanes.returns[1, i],
+            length_of_episode(lanes, i),
+        )  # fmt: skip
+        if plan.learn == 1:
+            end(memory, algorithm, learner, w, accounts, account, i)
+        if episode < lanes.control[LAST_EPISODE]:
+            lanes.control[NEXT_EPISODE] = episode + 1
+            start_episode(env, like, memory, plan, w, i, episode)
+        else:
+            close_lane(w, memory, accounts, i)
+
+
+@leaf
+def length_of_episode(lanes, i):
+    """Steps made in lane i, as a float."""
+    return lanes.counter[0, i] * 1.0 - 1.0
+
+
+@inlined
+def open_block(env, like, plan, learner, accounts, w, memory, task, phase):
+    """Fill lanes with the first episodes of a block; a task's account has the task's number."""
+    first, count, blocks = blocks_of_phase(plan, phase)
+    run, block = task // blocks, task % blocks
+    start = first + block * plan.block
+    stop = smaller(start + plan.block, first + count)
+    clear_account(accounts, task)
+    accounts.sums[task, accounts.stats_at + REFERENCE] = learner.runs[run, learner.reference_at]
+    control = w.lanes.control
+    control[TASK] = task
+    control[PHASE] = phase
+    control[LAST_EPISODE] = stop
+    width = smaller(plan.width, stop - start) if learner.clock[run, FAILED] < 0 else 0
+    for i in range(width):
+        open_lane(env, like, memory, plan, learner, w, i, run, start + i)
+    control[NEXT_EPISODE] = start + width
+    control[ACTIVE] = width
+
+
+@inlined
+def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team):
+    """A block is done; when it is the last of its batch, update every run and open the next batch to all threads. A run
+    whose θ would stop being finite fails, and keeps its last good θ."""
+    phase = w.lanes.control[PHASE]
+    w.lanes.control[TASK] = -1
+    _, _, blocks = blocks_of_phase(plan, phase)
+    if atomic_add(team, DONE, 1) + 1 < blocks * plan.runs:
+        return
+    for run in range(plan.runs):
+        if learner.clock[run, FAILED] < 0:
+            account = run * blocks
+            fold(accounts, account, blocks)
+            good = True
+            if plan.learn == 1:
+                good = update(policy, algorithm, optimisation, learner, accounts, account, run, room)
+                at = accounts.stats_at
+                follow_mean(learner, run, accounts.sums[account, at + DISCOUNTED], accounts.sums[account, at + COUNT])
+            note(plan, learner, accounts.sums, account, accounts.stats_at, run, run)
+            if not good:
+                learner.clock[run, FAILED] = learner.clock[run, EPISODES]
+    atomic_store(team, DONE, 0)
+    atomic_store(team, TICKET, (phase + 1) << _PHASE_BITS)
+
+
+@routine
+def wait_for_phase(team, phase):
+    """Wait until the phase is over; False when a thread has run out of budget."""
+    spins = 0
+    while atomic_load(team, TICKET) >> _PHASE_BITS == phase:
+        if atomic_load(team, STOP) != 0:
+            return False
+        spins += 1
+        if spins > _SPINS:
+            yield_processor()
+    return True
+
+
+@routine
+def take_block(env, like, plan, learner, accounts, w, memory, team):
+    """Open the next block that no thread has taken; FINISHED after the last batch, AGAIN when asked to stop."""
+    while True:
+        ticket = atomic_add(team, TICKET, 1)
+        phase, task = ticket >> _PHASE_BITS, ticket & ((1 << _PHASE_BITS) - 1)
+        _, count, blocks = blocks_of_phase(plan, phase)
+        if count == 0:
+            return FINISHED
+        if task < blocks * plan.runs:
+            open_block(env, like, plan, learner, accounts, w, memory, task, phase)
+            return -1
+        if not wait_for_phase(team, phase):
+            return AGAIN
+
+
+@inlined
+def prime(env, like, plan, learner, w, memory):
+    """Give every lane a state: those without work are stepped with the others."""
+    if w.lanes.control[PRIMED] == 0:
+        w.lanes.control[PRIMED] = 1
+        for i in range(LANES):
+            load(memory, learner, w, i, 0)
+            start_episode(env, like, memory, plan, w, i, plan.first_episode)
+
+
+@kernel
+def work_on_batches(
+    env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget
+):
+    """Play and learn for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE.
+
+    env, policy, algorithm: NamedTuples that say by their class what is played and learned; `like`: a state to step from.
+    The workspace `w`, `memory` and `room` belong to the calling thread; `learner`, `accounts` (a row for each block of
+    each run) and `team` to all.
+    """
+    prime(env, like, plan, learner, w, memory)
+    control = w.lanes.control
+    ended = 0
+    while True:
+        if control[TASK] < 0:
+            status = take_block(env, like, plan, learner, accounts, w, memory, team)
+            if status >= 0:
+                return status
+        while control[ACTIVE] > 0:
+            n = padded(control[ACTIVE])
+            full, now = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
+            ended |= now
+            budget -= 1
+            if seams(plan, w.lanes):
+                if ended != 0:
+                    ended = 0
+                    finish(env, like, algorithm, plan, learner, accounts, w, memory, n)
+                if full != 0 or budget <= 0 or control[FAULT] != 0:
+                    atomic_store(team, STOP, 1)
+                    return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
+        close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team)

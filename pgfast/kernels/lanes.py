@@ -1,0 +1,247 @@
+"""Lanes: many episodes in lockstep, one per column.
+
+A workspace belongs to one thread. It is one record of arrays whose last axis is the lane: a loop over lanes reads and
+writes neighbouring numbers, at distances known when it is compiled, and becomes vector code. The first
+``control[ACTIVE]`` lanes are at work; a lane that has nothing left to do is overwritten by the last active one.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pgfast.compiler import LANES, as_bits, as_float, inlined, lane_kernel, leaf, load_column, routine, store_column
+from pgfast.protocol import act, learn, reset, step, weigh
+from pgfast.random import Key, first_block
+
+ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED = range(8)  # entries of `control`
+RUNNING, TERMINATED, TRUNCATED = 0, 1, 2  # values of `done`
+GRANULE = 8  # the number of lanes stepped is a multiple of this: whole vector registers
+TALLY_SUM, TALLY_SQUARES, TALLY_DISCOUNTED, TALLY_NORM = range(4)  # rows of `tally`
+
+Field = tuple[str, str, tuple[int, ...]]  # name, dtype, shape
+
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_LOW, _BYTE, _12BITS = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(0xFFF)
+_32, _24, _40, _20, _18 = np.uint64(32), np.uint64(24), np.uint64(40), np.uint64(20), np.uint64(18)
+
+
+def lane_fields(like: Any) -> list[Field]:
+    """What every lane has, whatever its policy; `like` is a value shaped like the environment's state."""
+    elements = like if isinstance(like, tuple) else (like,)
+    n_floats = sum(isinstance(x, float) for x in elements)
+    n_ints = len(elements) - n_floats
+    return [
+        ("state", "f8", (max(1, n_floats), LANES)),
+        ("state_int", "i8", (max(1, n_ints), LANES)),
+        ("counter", "u8", (4, LANES)),  # Philox counter; word 0 is t + 1
+        ("uniforms", "f8", (2, LANES)),
+        ("action", "i8", (LANES,)),
+        ("probability", "f8", (LANES,)),  # of the action
+        ("reward", "f8", (LANES,)),
+        ("live", "f8", (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
+        ("done", "i8", (LANES,)),  # RUNNING, TERMINATED or TRUNCATED
+        ("going", "i8", (LANES,)),  # −1 (all bits) where the episode goes on, 0 where it has ended
+        ("kept", "i8", (LANES,)),  # −1 where sums over a batch are kept, 0 where an update uses them up
+        ("discount", "f8", (LANES,)),  # γᵗ
+        ("returns", "f8", (2, LANES)),  # undiscounted and discounted, of the episode so far
+        ("rho", "f8", (LANES,)),  # the signal that meets the eligibility trace
+        ("weight", "f8", (LANES,)),  # the weight of this step's score
+        ("likelihood", "f8", (LANES,)),  # product of the probabilities of the actions taken since it was last noted,
+        ("exponent", "i8", (LANES,)),  # times 2 to this power
+        ("run", "i8", (LANES,)),
+        ("slot", "i8", (LANES,)),  # which share of the run's episodes
+        ("episode", "i8", (LANES,)),
+        ("left", "i8", (LANES,)),  # episodes until the run's next update, this one included
+        ("due", "i8", (LANES,)),  # episodes until the run is noted in the log, this one included
+        ("inverse", "f8", (LANES,)),  # 1 / episodes of the batch
+        ("share", "f8", (LANES,)),  # the same in lanes that are being updated, else 0
+        ("steps", "u8", (LANES,)),  # of the episodes since the run was noted
+        ("moves", "i8", (LANES,)),  # updates since then
+        ("bad", "i8", (LANES,)),  # more than 0 once θ would have stopped being finite
+        ("tally", "f8", (4, LANES)),  # sums over those episodes
+        ("reference", "f8", (LANES,)),  # returns are tallied as differences from it
+        ("control", "i8", (8,)),
+    ]
+
+
+def make_workspace(lanes: list[Field], memory: list[Field]) -> np.record:
+    """A zeroed record with fields `lanes` and `memory`, aligned to 64 bytes, no lane active."""
+    record = lambda fields: np.dtype((np.record, [(n, t, s) for n, t, s in fields]))  # noqa: E731
+    dtype = np.dtype((np.record, [("lanes", record(lanes)), ("memory", record(memory))]))
+    buffer = np.zeros(dtype.itemsize + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    workspace: np.record = buffer[start : start + dtype.itemsize].view(dtype)[0]
+    workspace.lanes.control[TASK] = -1
+    return workspace
+
+
+@leaf
+def smaller(a, b):
+    """The smaller of two ints."""
+    return a if a < b else b
+
+
+@leaf
+def masked(x, mask):
+    """x where the mask is −1, 0 where it is 0."""
+    return as_float(as_bits(x) & mask)
+
+
+@leaf
+def padded(active):
+    """The number of lanes to step so that `active` of them advance in whole vector registers."""
+    return smaller(LANES, (active + GRANULE - 1) // GRANULE * GRANULE)
+
+
+@leaf
+def split(x):
+    """(m, k) with x = m 2**k and 1 <= m < 2, of a positive normal number."""
+    bits = as_bits(x)
+    return as_float((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000), (bits >> 52) - 1023
+
+
+@lane_kernel
+def draw(n, counter, k0, k1, uniforms):
+    """The two numbers of the block at each lane's counter."""
+    for i in range(n):
+        uniforms[0, i], uniforms[1, i] = first_block(counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1)
+
+
+@lane_kernel
+def use_second(n, uniforms):
+    """The second number of the block becomes the policy's."""
+    for i in range(n):
+        uniforms[0, i] = uniforms[1, i]
+
+
+@lane_kernel
+def step_environment(n, env, like, max_steps, k0, k1, lanes):
+    """One step of the environment in each lane whose episode is going on; max_steps (uint64) truncates. A lane that
+    has ended waits for its next episode: it is stepped from `like`, a state that can be stepped from, to no effect."""
+    for i in range(n):
+        done = lanes.done[i]
+        running = done == RUNNING
+        t1 = lanes.counter[0, i]
+        key = Key(t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], k0, k1, lanes.uniforms[1, i])
+        state = load_column(lanes.state, lanes.state_int, i, like)
+        state, reward, terminated = step(env, state if running else like, lanes.action[i], key)
+        store_column(lanes.state, lanes.state_int, i, state, like)
+        lanes.reward[i] = reward if running else 0.0
+        lanes.live[i] = 1.0 if running else 0.0
+        lanes.counter[0, i] = t1 + (_ONE if running else _ZERO)
+        end = TERMINATED if terminated else (TRUNCATED if t1 >= max_steps else RUNNING)
+        lanes.done[i] = done | (end if running else RUNNING)
+
+
+@lane_kernel
+def settle(n, algorithm, lanes):
+    """Returns so far, likelihood of the actions, and what this step weighs in the estimate; returns 0 when no lane has
+    finished its episode."""
+    some = 0
+    for i in range(n):
+        reward, discount = lanes.reward[i], lanes.discount[i]
+        lanes.returns[0, i] += reward
+        lanes.returns[1, i] += discount * reward
+        lanes.rho[i], lanes.weight[i] = weigh(algorithm, reward, discount)
+        lanes.discount[i] = discount * algorithm.gamma
+        lanes.likelihood[i] *= lanes.probability[i] if lanes.live[i] == 1.0 else 1.0
+        some |= lanes.done[i]
+    return some
+
+
+@lane_kernel
+def normalise(n, likelihood, exponent):
+    """Move the power of two of `likelihood` into `exponent`, long before a product of probabilities underflows."""
+    for i in range(n):
+        mantissa, power = split(likelihood[i])
+        likelihood[i] = mantissa
+        exponent[i] += power
+
+
+@inlined
+def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
+    """One step of n lanes; (1 when a tape is full, 0 when no lane has finished its episode). With plan.paired = 1, lanes
+    that end in an even turn wait for one."""
+    lanes = w.lanes
+    odd = lanes.control[TURN] % 2
+    if plan.paired == 1 and odd == 1:
+        use_second(n, lanes.uniforms)
+    else:
+        draw(n, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
+    act(policy, env, like, n, w, learner, plan.deterministic)
+    step_environment(n, env, like, plan.max_steps, plan.k0, plan.k1, lanes)
+    ended = settle(n, algorithm, lanes)
+    full = 0
+    if plan.learn == 1:
+        full = learn(memory, policy, algorithm, n, w)
+    lanes.control[TURN] += 1
+    if lanes.control[TURN] % 16 == 0:
+        normalise(n, lanes.likelihood, lanes.exponent)
+    return full, ended
+
+
+@leaf
+def seams(plan, lanes):
+    """Is this a moment at which lanes may begin new episodes?"""
+    return plan.paired == 0 or lanes.control[TURN] % 2 == 0
+
+
+@leaf
+def set_counter(lanes, i, stream):
+    """The counter of the first step of episode ``lanes.episode[i]`` of run ``lanes.run[i]``."""
+    run, episode = np.uint64(lanes.run[i]), np.uint64(lanes.episode[i])
+    lanes.counter[0, i] = _ONE
+    lanes.counter[1, i] = episode & _LOW
+    lanes.counter[2, i] = run | (((episode >> _32) & _BYTE) << _24)
+    lanes.counter[3, i] = (np.uint64(stream) << _18) | (((episode >> _40) & _12BITS) << _20)
+
+
+@leaf
+def reset_lane(env, like, lanes, i, k0, k1):
+    """The environment's start in the episode that lane i's counter says."""
+    none = np.uint64(0)
+    c1, c2, c3 = lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i]
+    _, first = first_block(none, c1, c2, c3, k0, k1)
+    store_column(lanes.state, lanes.state_int, i, reset(env, Key(none, c1, c2, c3, k0, k1, first)), like)
+
+
+@routine
+def begin_episode(env, like, lanes, i, stream, k0, k1):
+    """Start episode ``lanes.episode[i]`` of run ``lanes.run[i]`` in lane i."""
+    set_counter(lanes, i, stream)
+    reset_lane(env, like, lanes, i, k0, k1)
+    lanes.discount[i] = 1.0
+    lanes.returns[0, i] = 0.0
+    lanes.returns[1, i] = 0.0
+    lanes.done[i] = RUNNING
+
+
+@routine
+def move_lane(lanes, source, target):
+    """Copy one column of the workspace over another."""
+    for r in range(lanes.state.shape[0]):
+        lanes.state[r, target] = lanes.state[r, source]
+    for r in range(lanes.state_int.shape[0]):
+        lanes.state_int[r, target] = lanes.state_int[r, source]
+    for r in range(4):
+        lanes.counter[r, target] = lanes.counter[r, source]
+        lanes.tally[r, target] = lanes.tally[r, source]
+    for r in range(2):
+        lanes.returns[r, target] = lanes.returns[r, source]
+    lanes.discount[target] = lanes.discount[source]
+    lanes.likelihood[target] = lanes.likelihood[source]
+    lanes.exponent[target] = lanes.exponent[source]
+    lanes.reference[target] = lanes.reference[source]
+    lanes.run[target] = lanes.run[source]
+    lanes.slot[target] = lanes.slot[source]
+    lanes.moves[target] = lanes.moves[source]
+    lanes.bad[target] = lanes.bad[source]
+    lanes.episode[target] = lanes.episode[source]
+    lanes.left[target] = lanes.left[source]
+    lanes.due[target] = lanes.due[source]
+    lanes.inverse[target] = lanes.inverse[source]
+    lanes.steps[target] = lanes.steps[source]
+    lanes.done[target] = lanes.done[source]

@@ -1,0 +1,72 @@
+"""Updates within the episode: after the batch has been played, θ moves at every step of every episode in turn.
+
+The book's pseudocode (Sutton & Barto 2018, p. 328): for t = 0, …, T − 1: G ← Σ γ^{k−t−1} R_k;
+θ ← θ + α γᵗ G ∇ ln π(A_t|S_t, θ), the score taken at the θ of that moment.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from pgfast.compiler import inlined, routine
+from pgfast.kernels.learner import COUNT, DISCOUNTED, MOVES, NORM, move_parameters, squared_norm, tick_decays
+from pgfast.kernels.returns import tape_returns
+from pgfast.protocol import prepare, tape_last, tape_score, tape_value, tape_value_gradient
+
+
+@inlined
+def move_some(rule, rate, learner, run, block, size, room, gradient_at, first, last):
+    """A step along a gradient whose only entries other than 0 are first … last − 1."""
+    if rule.plain == 1:
+        return move_parameters(rule, rate, learner, run, block, size, room, gradient_at, first, last)
+    good = move_parameters(rule, rate, learner, run, block, size, room, gradient_at, 0, size)
+    for k in range(first, last):
+        room.numbers[gradient_at + k] = 0.0
+    return good
+
+
+@routine
+def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, room):
+    """Move θ of the run in lane i along the lane's tape; False when it would not be finite."""
+    runs, numbers, sums, stats_at = learner.runs, room.numbers, accounts.sums, accounts.stats_at
+    run = w.lanes.run[i]
+    count = sums[i, stats_at + COUNT]
+    total = sums[i, stats_at + DISCOUNTED]  # Σ of G_0 over the batch
+    length = memory.length[i]
+    tape_returns(algorithm, memory, i, length)
+    for k in range(learner.n_theta):
+        numbers[k] = 0.0
+    for k in range(learner.n_weights):
+        numbers[room.value_at + k] = 0.0
+    weight, baseline = 1.0, 0.0
+    start = True
+    for t in range(length):
+        g = memory.reward[i, t]
+        if start:
+            weight = 1.0
+            if algorithm.baseline == 1:
+                baseline = runs[run, learner.baseline_at]
+            elif algorithm.leaves_one_out == 1 and count > 1.0:
+                baseline = (total - g) / (count - 1.0)
+        if algorithm.fits_value == 1:
+            baseline = tape_value(memory, learner, run, i, t)
+        delta = g - baseline
+        first, last = tape_score(
+            policy, learner, run, memory, i, t, weight * delta, weight * algorithm.entropy, room
+        )
+        sums[i, stats_at + NORM] += squared_norm(numbers, first, last)
+        sums[i, stats_at + MOVES] += 1.0
+        rule = optimisation.rule
+        tick_decays(rule, learner, run)
+        if not move_some(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0, first, last):
+            return False
+        if algorithm.fits_value == 1:
+            first, last = tape_value_gradient(memory, i, t, delta, room)
+            if not move_some(
+                rule, optimisation.lr_value, learner, run, learner.weights_at, learner.n_weights, room,
+                room.value_at, first, last,
+            ):  # fmt: skip
+                return False
+        start = tape_last(memory, i, t)
+        weight *= algorithm.gamma if algorithm.discount_factor == 1 else 1.0
+    prepare(policy, learner, run, room, 0)
+    return True

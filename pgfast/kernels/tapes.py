@@ -1,0 +1,118 @@
+"""Linear policies with updates within the episode: the features, action and reward of every step are remembered.
+
+D features (A D for state–action features), V features of the value function, T steps, L = LANES.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import LANES, fma, lane_kernel
+from pgfast.kernels.lanes import Field
+from pgfast.kernels.replay import replay
+from pgfast.kernels.traces import preference_fields
+
+
+def tape_fields(width: int, rows: int, values: int, n_actions: int) -> list[Field]:
+    """Rows of the workspace."""
+    return preference_fields(width, rows, values, n_actions)
+
+
+@lane_kernel
+def record(n, live, x, v, action, reward, done, tape):
+    """Append this step to each lane's tape; 1 when one has no room for two more. x (D, L), v (V, L)."""
+    full = 0
+    capacity = tape.action.shape[1]
+    for i in range(n):
+        t = tape.length[i]
+        if t < capacity and live[i] == 1.0:
+            for k in range(tape.x.shape[2]):
+                tape.x[i, t, k] = x[k, i]
+            for k in range(tape.v.shape[2]):
+                tape.v[i, t, k] = v[k, i]
+            tape.action[i, t] = -1 - action[i] if done[i] != 0 else action[i]
+            tape.reward[i, t] = reward[i]
+            tape.length[i] = t + 1
+        full |= 1 if t + 3 > capacity else 0
+    return full
+
+
+class Tape(NamedTuple):
+    """What each lane remembers of its batch."""
+
+    x: Any  # float64 (L, T, D)
+    v: Any  # float64 (L, T, V)
+    action: Any  # int64 (L, T): the action, or −1 − action in an episode's last step
+    reward: Any  # float64 (L, T); becomes the return when the batch is complete
+    length: Any  # int64 (L,)
+
+    def learn(self, policy, algorithm, n, w):
+        """Take in the step that all lanes have just made; 1 when a tape is full."""
+        m, lanes = w.memory, w.lanes
+        return record(n, lanes.live, m.x, m.v, lanes.action, lanes.reward, lanes.done, self)
+
+    def begin(self, w, i):
+        """Start an episode in lane i."""
+
+    def clear(self, w, i):
+        """Forget what lane i has seen."""
+        self.length[i] = 0
+
+    def load(self, learner, w, i, run):
+        """Give lane i the parameters of a run."""
+        for r in range(w.memory.theta.shape[0]):
+            w.memory.theta[r, i] = learner.runs[run, learner.prepared_at + r]
+
+    def store(self, learner, w, i, run):
+        """Nothing: a replay moves the run's parameters themselves."""
+
+    def end(self, algorithm, learner, w, accounts, account, i):
+        """Nothing happens before the batch is complete."""
+
+    def move(self, w, source, target):
+        """Copy the column of one lane over another's."""
+        for r in range(w.memory.theta.shape[0]):
+            w.memory.theta[r, target] = w.memory.theta[r, source]
+        self.length[target] = self.length[source]
+        for t in range(self.length[source]):
+            self.action[target, t] = self.action[source, t]
+            self.reward[target, t] = self.reward[source, t]
+            for k in range(self.x.shape[2]):
+                self.x[target, t, k] = self.x[source, t, k]
+            for k in range(self.v.shape[2]):
+                self.v[target, t, k] = self.v[source, t, k]
+
+    def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
+        """Move θ of the run in lane i at every step of its batch; False when it would not be finite."""
+        return replay(self, policy, algorithm, optimisation, learner, accounts, i, w, room)
+
+    def tape_last(self, i, t):
+        """Is step t of lane i's tape the last of its episode?"""
+        return self.action[i, t] < 0
+
+    def tape_value(self, learner, run, i, t):
+        """v̂ at step t of lane i's tape."""
+        v = 0.0
+        for k in range(learner.n_weights):
+            v = fma(learner.runs[run, learner.weights_at + k], self.v[i, t, k], v)
+        return v
+
+    def tape_value_gradient(self, i, t, delta, room):
+        """delta ∇v̂ at step t of lane i's tape into the room's value gradient; returns the entries it set."""
+        for k in range(self.v.shape[2]):
+            room.numbers[room.value_at + k] = delta * self.v[i, t, k]
+        return 0, self.v.shape[2]
+
+
+def make_tape(width: int, values: int, capacity: int) -> Tape:
+    """An empty tape of `capacity` steps of `width` features and `values` value features."""
+    return Tape(
+        x=np.zeros((LANES, capacity, width)),
+        v=np.zeros((LANES, capacity, values)),
+        action=np.zeros((LANES, capacity), np.int64),
+        reward=np.zeros((LANES, capacity)),
+        length=np.zeros(LANES, np.int64),
+    )

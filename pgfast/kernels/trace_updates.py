@@ -1,0 +1,211 @@
+"""Ends of episodes and updates where every lane is a run with a θ of its own, as loops over lanes.
+
+P parameters, R rows of gradient, V value weights, L = LANES. A lane is being updated where its `share` is one over the
+episodes of its batch, and left alone where it is 0.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from pgfast.compiler import fma, inlined, lane_kernel, leaf
+from pgfast.kernels.lanes import TALLY_NORM, masked
+from pgfast.protocol import change, correction, expand_lane, prepare_lane
+
+SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
+_LARGEST = 1.7976931348623157e308
+
+
+@lane_kernel
+def end_whole_returns(n, lanes, m):
+    """g += G_0 e in lanes whose episode has ended."""
+    for r in range(m.e.shape[0]):
+        for i in range(n):
+            total = lanes.returns[1, i] if lanes.done[i] != 0 else 0.0
+            m.g[r, i] += total * m.e[r, i]
+
+
+@lane_kernel
+def end_leave_one_out(n, lanes, m):
+    """The sums of a batch that its leave-one-out baseline needs take in the episodes that have ended."""
+    for i in range(n):
+        m.total[i] += lanes.returns[1, i] if lanes.done[i] != 0 else 0.0
+    for r in range(m.s.shape[0]):
+        for i in range(n):
+            s = m.s[r, i] if lanes.done[i] != 0 else 0.0
+            m.scores[r, i] += s
+            m.return_scores[r, i] += lanes.returns[1, i] * s
+            m.s[r, i] = masked(m.s[r, i], lanes.going[i])
+
+
+@lane_kernel
+def clear_rows(n, mask, rows):
+    """rows = 0 where the mask is 0."""
+    if rows.shape[0] <= SMALL:
+        for i in range(n):
+            for r in range(rows.shape[0]):
+                rows[r, i] = masked(rows[r, i], mask[i])
+    else:
+        for r in range(rows.shape[0]):
+            for i in range(n):
+                rows[r, i] = masked(rows[r, i], mask[i])
+
+
+@lane_kernel
+def follow_mean(n, lanes, m):
+    """The running mean of G_0, where an episode has ended."""
+    for i in range(n):
+        one = 1.0 if lanes.done[i] != 0 else 0.0
+        m.played[i] += one
+        gap = lanes.returns[1, i] - m.value[i]
+        m.value[i] += gap / m.played[i] if one == 1.0 else 0.0
+
+
+@lane_kernel
+def leave_one_out(n, lanes, m):
+    """g −= (Σ G_i Σ s_i − Σ G_i s_i) / (n − 1) where a batch is complete, 1/n = share; a batch of one has no others and
+    no baseline."""
+    for r in range(m.g.shape[0]):
+        for i in range(n):
+            share, kept = lanes.share[i], lanes.kept[i]
+            factor = share / (1.0 - share) if share < 1.0 else 0.0
+            m.g[r, i] -= factor * (m.total[i] * m.scores[r, i] - m.return_scores[r, i])
+            m.scores[r, i] = masked(m.scores[r, i], kept)
+            m.return_scores[r, i] = masked(m.return_scores[r, i], kept)
+    for i in range(n):
+        m.total[i] = masked(m.total[i], lanes.kept[i])
+
+
+@lane_kernel
+def gather(n, policy, lanes, m):
+    """The gradient of θ in lanes that are being updated, 0 in others; the sum g begins anew; its squared norm is
+    tallied."""
+    for i in range(n):
+        expand_lane(policy, i, lanes.share, m)
+        total = 0.0
+        for r in range(m.gradient.shape[0]):
+            total = fma(m.gradient[r, i], m.gradient[r, i], total)
+        for r in range(m.g.shape[0]):
+            m.g[r, i] = masked(m.g[r, i], lanes.kept[i])
+        lanes.tally[TALLY_NORM, i] += total
+
+
+@lane_kernel
+def gather_values(n, lanes, m):
+    """As `gather`, for the value function's weights."""
+    for k in range(m.gv.shape[0]):
+        for i in range(n):
+            m.wg[k, i] = lanes.share[i] * m.gv[k, i]
+            m.gv[k, i] = masked(m.gv[k, i], lanes.kept[i])
+
+
+@lane_kernel
+def tick(n, rule, lanes, m):
+    """β₁ᵗ and β₂ᵗ of the step to come, in lanes that take one."""
+    for i in range(n):
+        moved = lanes.share[i] != 0.0
+        m.decays[0, i] *= rule.beta1 if moved else 1.0
+        m.decays[1, i] *= rule.beta2 if moved else 1.0
+
+
+@leaf
+def plain_change(i, rate, full, gradient):
+    """Δθ in place of the gradient; returns 1 when some θ + Δθ is not finite."""
+    bad = 0
+    for r in range(full.shape[0]):
+        step = rate * gradient[r, i]
+        gradient[r, i] = step
+        bad |= 0 if abs(full[r, i] + step) <= _LARGEST else 1
+    return bad
+
+
+@leaf
+def moment_change(i, rule, rate, share, decays, full, m, u, gradient):
+    """As `plain_change` for rules with moments, which change in lanes that are being updated."""
+    c1, c2 = correction(rule, decays[0, i]), correction(rule, decays[1, i])
+    moved = share[i] != 0.0
+    keep1, keep2 = rule.beta1 if moved else 1.0, rule.beta2 if moved else 1.0
+    bad = 0
+    for r in range(full.shape[0]):
+        step, m[r, i], u[r, i] = change(rule, gradient[r, i], m[r, i], u[r, i], keep1, keep2, c1, c2)
+        step = rate * step if moved else 0.0
+        gradient[r, i] = step
+        bad |= 0 if abs(full[r, i] + step) <= _LARGEST else 1
+    return bad
+
+
+@leaf
+def accept(i, bad, full, step):
+    """θ + Δθ where all of it is finite."""
+    for r in range(full.shape[0]):
+        full[r, i] += step[r, i] if bad == 0 else 0.0
+
+
+@lane_kernel
+def move_plainly(n, policy, rate, lanes, m):
+    """A step of θ along its gradient; 0 when it would not be finite in some lane, which keeps its θ."""
+    some = 0
+    for i in range(n):
+        bad = plain_change(i, rate, m.full, m.gradient)
+        accept(i, bad, m.full, m.gradient)
+        prepare_lane(policy, i, m)
+        lanes.bad[i] += bad
+        some |= bad
+    return 1 - some
+
+
+@lane_kernel
+def move(n, policy, rule, rate, lanes, m):
+    """As `move_plainly`, for rules with moments."""
+    some = 0
+    for i in range(n):
+        bad = moment_change(i, rule, rate, lanes.share, m.decays, m.full, m.m, m.u, m.gradient)
+        accept(i, bad, m.full, m.gradient)
+        prepare_lane(policy, i, m)
+        lanes.bad[i] += bad
+        some |= bad
+    return 1 - some
+
+
+@lane_kernel
+def move_values(n, rule, rate, lanes, m):
+    """A step of the value function's weights."""
+    some = 0
+    for i in range(n):
+        if rule.plain == 1:
+            bad = plain_change(i, rate, m.weights, m.wg)
+        else:
+            bad = moment_change(i, rule, rate, lanes.share, m.decays, m.weights, m.wm, m.wu, m.wg)
+        accept(i, bad, m.weights, m.wg)
+        lanes.bad[i] += bad
+        some |= bad
+    return 1 - some
+
+
+@inlined
+def end_episodes(algorithm, n, lanes, m):
+    """Whole returns and leave-one-out sums of the episodes that have ended; their traces are cleared."""
+    if algorithm.whole_return == 1:
+        end_whole_returns(n, lanes, m)
+    if algorithm.leaves_one_out == 1:
+        end_leave_one_out(n, lanes, m)
+    clear_rows(n, lanes.going, m.e)
+    if algorithm.fits_value == 1:
+        clear_rows(n, lanes.going, m.ev)
+
+
+@inlined
+def update_lanes(policy, algorithm, optimisation, n, lanes, m):
+    """A step of θ (and of v̂) in the lanes whose batch is complete; 0 when it would not be finite in some."""
+    rule = optimisation.rule
+    if algorithm.leaves_one_out == 1:
+        leave_one_out(n, lanes, m)
+    gather(n, policy, lanes, m)
+    if rule.plain == 1:
+        good = move_plainly(n, policy, optimisation.lr, lanes, m)
+    else:
+        tick(n, rule, lanes, m)
+        good = move(n, policy, rule, optimisation.lr, lanes, m)
+    if algorithm.fits_value == 1:
+        gather_values(n, lanes, m)
+        good &= move_values(n, rule, optimisation.lr_value, lanes, m)
+    return good

@@ -1,0 +1,229 @@
+"""Linear policies, forward: the eligibility trace and the gradient it collects, a row for each entry.
+
+With the trace e ← a·e + z (z the score, or the score times a weight) and a signal ρ, Σ_t ρ_t e_t is REINFORCE with
+returns-to-go when a = γ and ρ = r: each reward credits every earlier score, discounted by its distance. What a baseline
+or an entropy bonus adds, Σ_t Σ_b q_b ∇h_b, goes the same way; so no trajectory is stored, however long the episode.
+
+D features, R rows of gradient, P parameters, V features and weights of the value function, A actions, L = LANES.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pgfast.compiler import LANES, fma, lane_kernel
+from pgfast.kernels.lanes import Field
+from pgfast.kernels.trace_updates import end_episodes, follow_mean, update_lanes
+from pgfast.policies.softmax import entropy_coefficients
+from pgfast.protocol import add_scores, clear, trace
+
+
+def preference_fields(width: int, rows: int, values: int, n_actions: int) -> list[Field]:
+    """What a linear policy needs to act on `width` features per lane (A D of them for state–action features)."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "theta": (rows,),  # what the preferences of each lane are computed from
+        "x": (width,),
+        "v": (values,),  # features of the value function
+        "h": (n_actions,),  # preferences
+        "c": (n_actions,),  # score coefficients
+        "peak": (),  # scratch
+        "scratch": (),
+    }
+    return [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
+
+
+def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions: int) -> list[Field]:
+    """What the forward estimator needs."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "q": (n_actions,),  # coefficients of what baseline and entropy add
+        "weights": (values,),  # the value function's
+        "value": (),  # the baseline at this step
+        "e": (rows,),  # eligibility trace
+        "g": (rows,),  # gradient
+        "s": (rows,),  # weighted sum of the episode's scores, for the leave-one-out baseline
+        "ev": (values,),
+        "gv": (values,),
+        # where lanes are runs
+        "full": (parameters,),  # θ
+        "m": (parameters,),  # its moments
+        "u": (parameters,),
+        "gradient": (parameters,),
+        "wm": (values,),  # the moments of the value function's weights
+        "wu": (values,),
+        "wg": (values,),
+        "decays": (2,),  # β₁ᵗ, β₂ᵗ
+        "scores": (rows,),  # sums over the batch: of scores,
+        "return_scores": (rows,),  # of each episode's return times its scores,
+        "total": (),  # of returns
+        "played": (),  # episodes of the run so far
+    }
+    own: list[Field] = [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
+    return preference_fields(width, rows, values, n_actions) + own
+
+
+@lane_kernel
+def inner(n, weights, x, y):
+    """y = Σ_k weights[k] x[k] per lane; weights, x: (V, L)."""
+    for i in range(n):
+        y[i] = 0.0
+    for k in range(weights.shape[0]):
+        for i in range(n):
+            y[i] = fma(weights[k, i], x[k, i], y[i])
+
+
+@lane_kernel
+def scale(n, factor, weight, c, q):
+    """q[b] = factor · weight · c[b]; weight (L,), c and q (A, L), which may be one array."""
+    for b in range(c.shape[0]):
+        for i in range(n):
+            q[b, i] = factor * weight[i] * c[b, i]
+
+
+@lane_kernel
+def product(n, a, b, out):
+    """out = a · b, all (L,)."""
+    for i in range(n):
+        out[i] = a[i] * b[i]
+
+
+@lane_kernel
+def trace_value(n, gamma, live, reward, value, x, e, g):
+    """The gradient of ½ Σ_t (G_t − v̂_t)² with its sign turned: e ← γ e + x, g += r e − v̂ x; x, e, g (V, L)."""
+    for k in range(x.shape[0]):
+        for i in range(n):
+            new = fma(gamma, e[k, i], x[k, i])
+            g[k, i] = fma(reward[i], new, fma(-(live[i] * value[i]), x[k, i], g[k, i]))
+            e[k, i] = new
+
+
+class Traces(NamedTuple):
+    """The forward estimator; all that it remembers stands in the workspace."""
+
+    values: int  # V
+
+    def learn(self, policy, algorithm, n, w):
+        """Take in the step that all lanes have just made."""
+        lanes, m = w.lanes, w.memory
+        if algorithm.fits_value == 1:
+            inner(n, m.weights, m.v, m.value)
+            trace_value(n, algorithm.gamma, lanes.live, lanes.reward, m.value, m.v, m.ev, m.gv)
+        if algorithm.leaves_one_out == 1:
+            scale(n, 1.0, lanes.weight, m.c, m.q)
+            add_scores(policy, n, m.q, m, m.s)
+        if algorithm.adds_to_score == 1:
+            product(n, m.value, lanes.weight, m.scratch)
+            scale(n, -algorithm.subtracts, m.scratch, m.c, m.q)
+            if algorithm.entropy != 0.0:
+                entropy_coefficients(n, algorithm.entropy, lanes.weight, lanes.action, m.c, m.peak, m.q)
+            add_scores(policy, n, m.q, m, m.g)
+        if algorithm.whole_return == 1:
+            scale(n, 1.0, lanes.weight, m.c, m.c)
+        trace(policy, n, algorithm.decay, lanes.rho, m)
+        return 0
+
+    def begin(self, w, i):
+        """Start an episode in lane i."""
+        m = w.memory
+        for r in range(m.e.shape[0]):
+            m.e[r, i] = 0.0
+            m.s[r, i] = 0.0
+        for k in range(m.ev.shape[0]):
+            m.ev[k, i] = 0.0
+
+    def clear(self, w, i):
+        """Forget the sums of lane i."""
+        m = w.memory
+        for r in range(m.g.shape[0]):
+            m.g[r, i] = 0.0
+            m.scores[r, i] = 0.0
+            m.return_scores[r, i] = 0.0
+        for k in range(m.gv.shape[0]):
+            m.gv[k, i] = 0.0
+        m.total[i] = 0.0
+
+    def load(self, learner, w, i, run):
+        """Give lane i the parameters of a run."""
+        m, runs = w.memory, learner.runs
+        for r in range(m.theta.shape[0]):
+            m.theta[r, i] = runs[run, learner.prepared_at + r]
+        for r in range(m.full.shape[0]):
+            m.full[r, i] = runs[run, r]
+            m.m[r, i] = runs[run, learner.n_theta + r]
+            m.u[r, i] = runs[run, 2 * learner.n_theta + r]
+        for k in range(m.weights.shape[0]):
+            m.weights[k, i] = runs[run, learner.weights_at + k]
+            m.wm[k, i] = runs[run, learner.weights_at + learner.n_weights + k]
+            m.wu[k, i] = runs[run, learner.weights_at + 2 * learner.n_weights + k]
+        for k in range(2):
+            m.decays[k, i] = runs[run, learner.decays_at + k]
+        m.value[i] = runs[run, learner.baseline_at]
+        m.played[i] = runs[run, learner.played_at]
+
+    def store(self, learner, w, i, run):
+        """Give a run the parameters of lane i."""
+        m, runs = w.memory, learner.runs
+        for r in range(m.theta.shape[0]):
+            runs[run, learner.prepared_at + r] = m.theta[r, i]
+        for r in range(m.full.shape[0]):
+            runs[run, r] = m.full[r, i]
+            runs[run, learner.n_theta + r] = m.m[r, i]
+            runs[run, 2 * learner.n_theta + r] = m.u[r, i]
+        for k in range(m.weights.shape[0]):
+            runs[run, learner.weights_at + k] = m.weights[k, i]
+            runs[run, learner.weights_at + learner.n_weights + k] = m.wm[k, i]
+            runs[run, learner.weights_at + 2 * learner.n_weights + k] = m.wu[k, i]
+        for k in range(2):
+            runs[run, learner.decays_at + k] = m.decays[k, i]
+        runs[run, learner.baseline_at] = m.value[i]
+        runs[run, learner.played_at] = m.played[i]
+
+    def end(self, algorithm, learner, w, accounts, account, i):
+        """Episode's end in lane i: the whole return meets the summed scores; leave-one-out sums go to the account."""
+        m, total = w.memory, w.lanes.returns[1, i]
+        if algorithm.whole_return == 1:
+            for r in range(m.g.shape[0]):
+                m.g[r, i] += total * m.e[r, i]
+        if accounts.counts == 1:
+            for r in range(m.s.shape[0]):
+                accounts.sums[account, accounts.scores_at + r] += m.s[r, i]
+                accounts.sums[account, accounts.returns_at + r] += total * m.s[r, i]
+
+    def collect(self, w, accounts, account, i):
+        """Add the sums of lane i to an account and clear them."""
+        m = w.memory
+        for r in range(m.g.shape[0]):
+            accounts.sums[account, r] += m.g[r, i]
+        for k in range(m.gv.shape[0]):
+            accounts.sums[account, accounts.value_at + k] += m.gv[k, i]
+        clear(self, w, i)
+
+    def move(self, w, source, target):
+        """Copy the column of one lane over another's."""
+        m = w.memory
+        for r in range(m.theta.shape[0]):
+            for array in (m.theta, m.e, m.g, m.s, m.scores, m.return_scores):
+                array[r, target] = array[r, source]
+        for r in range(m.full.shape[0]):
+            for array in (m.full, m.m, m.u):
+                array[r, target] = array[r, source]
+        for k in range(m.weights.shape[0]):
+            for array in (m.weights, m.wm, m.wu, m.ev, m.gv):
+                array[k, target] = array[k, source]
+        for k in range(2):
+            m.decays[k, target] = m.decays[k, source]
+        m.value[target] = m.value[source]
+        m.total[target] = m.total[source]
+        m.played[target] = m.played[source]
+
+    def end_lanes(self, policy, algorithm, optimisation, learner, accounts, n, w, room, updates):
+        """Where lanes are runs: ends of episodes, and updates where a batch is complete; 0 when some θ would have
+        stopped being finite."""
+        lanes, m = w.lanes, w.memory
+        end_episodes(algorithm, n, lanes, m)
+        good = 1
+        if updates > 0:
+            good = update_lanes(policy, algorithm, optimisation, n, lanes, m)
+        if algorithm.baseline == 1:
+            follow_mean(n, lanes, m)
+        return good

@@ -1,0 +1,177 @@
+"""Softmax over preferences linear in state features: h(s, a) = θ_aᵀ x(s), θ of shape (A, D).
+
+Only differences of preferences matter, and the scores of all actions sum to zero: so lanes carry θ_a − θ_last and the
+gradient of all actions but the last (R = (A − 1) D rows), whose own gradient is minus the sum of the others.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pgfast.compiler import fma, lane_kernel, leaf
+from pgfast.protocol import write
+from pgfast.policies.softmax import choose, finite, sample_two, score_preferences
+
+
+SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
+
+
+@lane_kernel
+def preferences(n, theta, x, h):
+    """h[b] = Σ_k theta[b D + k] x[k] for all actions but the last, whose preference is 0; theta (R, L), x (D, L)."""
+    d, last = x.shape[0], h.shape[0] - 1
+    for b in range(last):
+        for i in range(n):
+            h[b, i] = 0.0
+        for k in range(d):
+            for i in range(n):
+                h[b, i] = fma(theta[b * d + k, i], x[k, i], h[b, i])
+    for i in range(n):
+        h[last, i] = 0.0
+
+
+@lane_kernel
+def sample_from_two(n, lanes, m):
+    """Preferences of two actions and a sample from them, of a few features."""
+    for i in range(n):
+        h = 0.0
+        for k in range(m.theta.shape[0]):
+            h = fma(m.theta[k, i], m.x[k, i], h)
+        sample_two(h, i, lanes, m)
+
+
+@lane_kernel
+def sample_preferred(n, lanes, m):
+    """A sample from two preferences."""
+    for i in range(n):
+        sample_two(m.h[0, i], i, lanes, m)
+
+
+@lane_kernel
+def add_outer(n, coefficients, x, rows):
+    """rows[b D + k] += coefficients[b] x[k]; coefficients (A, L), x (D, L), rows (R, L)."""
+    d = x.shape[0]
+    for b in range(rows.shape[0] // d):
+        for k in range(d):
+            row = b * d + k
+            for i in range(n):
+                rows[row, i] = fma(coefficients[b, i], x[k, i], rows[row, i])
+
+
+@leaf
+def trace_row(decay, rho, c, x, i, row, k, b, e, g):
+    """One row and lane of e ← decay e + c xᵀ, g += ρ e."""
+    new = fma(decay, e[row, i], c[b, i] * x[k, i])
+    g[row, i] = fma(rho[i], new, g[row, i])
+    e[row, i] = new
+
+
+@lane_kernel
+def trace_outer(n, decay, rho, c, x, e, g):
+    """e ← decay e + c xᵀ, g += ρ e; c (A, L), x (D, L), e and g (R, L)."""
+    d = x.shape[0]
+    if e.shape[0] <= SMALL:
+        for i in range(n):
+            for b in range(e.shape[0] // d):
+                for k in range(d):
+                    trace_row(decay, rho, c, x, i, b * d + k, k, b, e, g)
+    else:
+        for b in range(e.shape[0] // d):
+            for k in range(d):
+                for i in range(n):
+                    trace_row(decay, rho, c, x, i, b * d + k, k, b, e, g)
+
+
+@leaf
+def expand_lane(i, d, share, g, gradient):
+    """gradient = share · g for all actions but the last, and minus their sum for the last; g (R, L), gradient (P, L)."""
+    last = g.shape[0]
+    for k in range(d):
+        total = 0.0
+        for b in range(last // d):
+            x = share[i] * g[b * d + k, i]
+            gradient[b * d + k, i] = x
+            total += x
+        gradient[last + k, i] = -total
+
+
+@leaf
+def prepare_lane(i, d, full, theta):
+    """theta[b D + k] = θ_b − θ_last; full (P, L), theta (R, L)."""
+    last = theta.shape[0]
+    for b in range(last // d):
+        for k in range(d):
+            theta[b * d + k, i] = finite(full[b * d + k, i] - full[last + k, i])
+
+
+@lane_kernel
+def copy_rows(n, source, target):
+    """target[k] = source[k] for the rows that `target` has."""
+    for k in range(target.shape[0]):
+        for i in range(n):
+            target[k, i] = source[k, i]
+
+
+class LinearSoftmax(NamedTuple):
+    """π(a|s) ∝ exp(θ_aᵀ x(s)); ∇_{θ_b} log π(a|s) = (1{a = b} − π(b|s)) x(s) (Sutton & Barto 2018, exercise 13.3)."""
+
+    features: Any
+    n_actions: int
+
+    def act(self, env, like, n, w, learner, deterministic):
+        lanes, m = w.lanes, w.memory
+        write(self.features, env, n, like, lanes.state, lanes.state_int, m.x)
+        copy_rows(n, m.x, m.v)
+        if m.h.shape[0] == 2 and m.theta.shape[0] <= SMALL and deterministic == 0:
+            sample_from_two(n, lanes, m)
+        else:
+            preferences(n, m.theta, m.x, m.h)
+            if m.h.shape[0] == 2 and deterministic == 0:
+                sample_preferred(n, lanes, m)
+            else:
+                choose(n, deterministic, lanes, m)
+
+    def trace(self, n, decay, rho, m):
+        trace_outer(n, decay, rho, m.c, m.x, m.e, m.g)
+
+    def add_scores(self, n, coefficients, m, rows):
+        add_outer(n, coefficients, m.x, rows)
+
+    def expand(self, algorithm, learner, run, accounts, a, room):
+        """The gradient of all of θ from that of all actions but the last."""
+        d = self.features.n_features
+        last = (self.n_actions - 1) * d
+        for k in range(d):
+            room.numbers[last + k] = 0.0
+        for r in range(last):
+            room.numbers[r] = accounts.sums[a, r]
+            room.numbers[last + r % d] -= accounts.sums[a, r]
+
+    def expand_lane(self, i, share, m):
+        expand_lane(i, m.x.shape[0], share, m.g, m.gradient)
+
+    def prepare_lane(self, i, m):
+        prepare_lane(i, m.x.shape[0], m.full, m.theta)
+
+    def prepare(self, learner, run, room, sparse):
+        d = self.features.n_features
+        last = (self.n_actions - 1) * d
+        for r in range(last):
+            learner.runs[run, learner.prepared_at + r] = finite(learner.runs[run, r] - learner.runs[run, last + r % d])
+
+    def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
+        """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
+        d = self.features.n_features
+        h = room.preferences_at
+        for b in range(self.n_actions):
+            total = 0.0
+            for k in range(d):
+                total = fma(learner.runs[run, b * d + k], memory.x[i, t, k], total)
+            room.numbers[h + b] = total
+        action = memory.action[i, t]
+        score_preferences(-1 - action if action < 0 else action, scale, entropy_scale, room.numbers, h, self.n_actions)
+        for b in range(self.n_actions):
+            for k in range(d):
+                room.numbers[b * d + k] = room.numbers[h + b] * memory.x[i, t, k]
+        return 0, self.n_actions * d

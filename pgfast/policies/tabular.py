@@ -1,0 +1,150 @@
+"""Tabular softmax: a preference θ[s, a] for every discrete observation s and action a.
+
+Between updates π is fixed, so it is kept as a table of cumulative probabilities and an action is found by comparisons,
+without an exp. Σ_t w_t δ_t ∇ log π(A_t|S_t) needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}:
+∂/∂θ[s, a] = C[s, a] − π(a|s) Σ_b C[s, b].
+
+S observations, A actions, L = LANES; entry (s, a) of a flat table is s A + a.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import lane_kernel, load_column
+from pgfast.protocol import observe
+from pgfast.policies.softmax import finite, score_preferences
+from pgfast.vmath import exp, log
+
+
+FAULT = 4  # entry of ``lanes.control``: an observation outside the table
+
+
+@lane_kernel
+def locate(n, env, like, start, n_states, state, state_int, seen):
+    """The row of the table that each lane is in; returns 0, or the number of lanes that are in none (taken for row 0)."""
+    outside = 0
+    for i in range(n):
+        s = observe(env, load_column(state, state_int, i, like)) - start
+        inside = (s >= 0) & (s < n_states)
+        outside += 0 if inside else 1
+        seen[i] = s if inside else 0
+    return outside
+
+
+@lane_kernel
+def look_up(n, n_actions, run, seen, runs, at, u, action, index, probability):
+    """Sample from row `seen` of the table of cumulative probabilities at runs[run[i], at]; index = s A + action."""
+    for i in range(n):
+        row = at + seen[i] * n_actions
+        a = 0
+        for b in range(n_actions - 1):
+            a += 1 if u[i] >= runs[run[i], row + b] else 0
+        below = runs[run[i], row + a - 1] if a > 0 else 0.0
+        probability[i] = runs[run[i], row + a] - below
+        action[i] = a
+        index[i] = seen[i] * n_actions + a
+
+
+@lane_kernel
+def look_up_greedy(n, n_actions, run, seen, runs, action, index):
+    """The action with the largest preference in each lane's row of θ; of equals, the first."""
+    for i in range(n):
+        row = seen[i] * n_actions
+        a = 0
+        for b in range(1, n_actions):
+            a = b if runs[run[i], row + b] > runs[run[i], row + a] else a
+        action[i] = a
+        index[i] = seen[i] * n_actions + a
+
+
+class TabularSoftmax(NamedTuple):
+    """π(a|s) ∝ exp θ[s, a] (Agarwal et al. 2021, section 2)."""
+
+    n_states: int
+    n_actions: int
+    start: int = 0  # the smallest observation
+
+    def act(self, env, like, n, w, learner, deterministic):
+        lanes, m = w.lanes, w.memory
+        if locate(n, env, like, self.start, self.n_states, lanes.state, lanes.state_int, m.seen) != 0:
+            lanes.control[FAULT] = 1
+        if deterministic == 1:
+            look_up_greedy(n, self.n_actions, m.run, m.seen, learner.runs, lanes.action, m.index)
+        else:
+            look_up(
+                n, self.n_actions, m.run, m.seen, learner.runs, learner.prepared_at, lanes.uniforms[0],
+                lanes.action, m.index, lanes.probability,
+            )  # fmt: skip
+
+    def expand(self, algorithm, learner, run, accounts, a, room):
+        """From C to the gradient; the account's scores weigh the entropy of each row."""
+        n, sums, out, runs = self.n_actions, accounts.sums, room.numbers, learner.runs
+        for s in range(self.n_states):
+            first = s * n
+            total = 0.0
+            seen = 0.0
+            touched = False
+            for b in range(first, first + n):
+                total += sums[a, b]
+                touched |= sums[a, b] != 0.0
+                out[b] = sums[a, b]
+                if algorithm.entropy != 0.0:
+                    seen += sums[a, accounts.scores_at + b]
+            if touched or seen != 0.0:
+                peak = finite(runs[run, first])
+                for b in range(first + 1, first + n):
+                    x = finite(runs[run, b])
+                    peak = x if x > peak else peak
+                z = 0.0
+                mean = 0.0  # Σ π_b (h_b − peak)
+                for b in range(first, first + n):
+                    gap = finite(runs[run, b]) - peak
+                    p = exp(gap)
+                    z += p
+                    mean += p * gap if p > 0.0 else 0.0
+                mean /= z
+                for b in range(first, first + n):
+                    gap = finite(runs[run, b]) - peak
+                    p = exp(gap) / z
+                    out[b] -= p * total
+                    if seen != 0.0 and p > 0.0:
+                        out[b] -= algorithm.entropy * seen * p * (gap - mean)
+
+    def prepare(self, learner, run, room, sparse):
+        """Cumulative probabilities of all rows of θ, or of those with a gradient where `sparse` is 1."""
+        n, runs, at = self.n_actions, learner.runs, learner.prepared_at
+        for s in range(self.n_states):
+            first = s * n
+            changed = sparse == 0
+            for b in range(first, first + n):
+                changed |= room.numbers[b] != 0.0
+            if changed:
+                peak = finite(runs[run, first])
+                for b in range(first + 1, first + n):
+                    x = finite(runs[run, b])
+                    peak = x if x > peak else peak
+                total = 0.0
+                for b in range(first, first + n):
+                    total += exp(finite(runs[run, b]) - peak)
+                    runs[run, at + b] = total
+                for b in range(first, first + n):
+                    # from the last action that can happen on, exactly 1: rounding never draws an impossible one
+                    cumulative = runs[run, at + b]
+                    runs[run, at + b] = 1.0 if cumulative == total else cumulative / total
+
+    def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
+        """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
+        mark = memory.index[i, t]
+        index = np.int64(-1 - mark if mark < 0 else mark)
+        n, h = self.n_actions, room.preferences_at
+        first = index - index % n
+        for b in range(n):
+            room.numbers[h + b] = learner.runs[run, first + b]
+        score_preferences(index - first, scale, entropy_scale, room.numbers, h, n)
+        for b in range(n):
+            room.numbers[first + b] = room.numbers[h + b]
+        return first, first + n

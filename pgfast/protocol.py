@@ -1,0 +1,63 @@
+"""The hooks that kernels call; each stands for the method of that name of its first argument.
+
+An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. A policy has `act`,
+`trace`, `add_scores`, `expand`, `prepare` and `tape_score`; the workspace it needs is handled by a memory. Feature maps
+have `write` (x(s)) or `write_all` (x(s, a)). An algorithm weighs rewards and scores; a step rule moves parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgfast.compiler import hook, optional_hook
+
+# environment
+step = hook("step")  # (env, state, action, key) -> next state, reward, terminated
+reset = hook("reset")  # (env, key) -> state
+features = hook("features")  # (env, observation, action) -> tuple of numbers
+
+
+def _state_itself(env: Any, state: Any) -> Any:
+    return state
+
+
+observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
+
+# feature maps
+write = hook("write")  # (map, env, like, n, state, state_int, x)
+write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
+
+# policy
+act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
+trace = hook("trace")  # (policy, n, decay, rho, m)
+add_scores = hook("add_scores")  # (policy, n, coefficients, m, rows)
+expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
+expand_lane = hook("expand_lane")  # (policy, i, share, m)
+prepare_lane = hook("prepare_lane")  # (policy, i, m)
+prepare = hook("prepare")  # (policy, learner, run, room, sparse)
+tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last
+
+# memory, one lane at a time
+load = hook("load")  # (memory, learner, w, i, run)
+store = hook("store")  # (memory, learner, w, i, run)
+begin = hook("begin")  # (memory, w, i)
+clear = hook("clear")  # (memory, w, i)
+end = hook("end")  # (memory, algorithm, learner, w, accounts, account, i)
+collect = hook("collect")  # (memory, w, accounts, account, i)
+improve = hook("improve")  # (memory, policy, algorithm, optimisation, learner, accounts, i, w, room) -> bool
+move = hook("move")  # (memory, w, source, target)
+
+# memory, all lanes at once
+learn = hook("learn")  # (memory, policy, algorithm, n, w) -> 1 when a tape is full
+
+# memory, its tape
+tape_last = hook("tape_last")  # (memory, i, t) -> bool
+tape_value = hook("tape_value")  # (memory, learner, run, i, t) -> float
+tape_value_gradient = hook("tape_value_gradient")  # (memory, i, t, delta, room) -> first, last
+
+# algorithm
+weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight
+
+# step rule
+change = hook("change")  # (rule, g, m, v, β₁, β₂, c1, c2) -> Δθ / α, m, v
+correction = hook("correction")  # (rule, decay) -> c

@@ -1,0 +1,121 @@
+"""Randomness as a pure function: a number depends on (seed, run, episode, step, index) and on nothing else.
+
+Philox4x32-7 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011, section 4.3 and
+table 2, where 7 rounds pass BigCrush). The key is the 64-bit seed. The 128-bit counter is, from its first word up:
+
+    word 0   step (32 bits): 0 in reset, t + 1 in the step at time t
+    word 1   episode, low 32 bits
+    word 2   run (24 bits) | episode, next 8 bits << 24
+    word 3   block (16 bits) | family (2) << 16 | stream (2) << 18 | episode, high 12 bits << 20
+
+so no two numbers of one seed share a counter: not across runs, episodes, steps, kinds of number, nor between training
+and evaluation. A block gives two numbers of 52 bits. Of the first block of a step the policy takes one (which action)
+and the environment the other, as ``uniform(key, 0)``; the kernels draw it once and hand the second number over in the
+key. Where the environment's step draws nothing, steps 2j and 2j + 1 share the block of step 2j. The environment's
+``uniform(key, i)`` is number 1 + i of its step.
+
+Words are uint64 values below 2**32: products stay exact and vectorise.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import as_bits, as_float, leaf
+from pgfast.vmath import cos, log, sqrt
+
+TRAIN, EVALUATE, PREDICT, PROBE = 0, 1, 2, 3  # streams
+UNIFORM, NORMAL, RANDINT, POLICY = 0, 1, 2, 3  # families
+
+ROUNDS = 7
+MAX_RUNS = 2**24
+MAX_EPISODES = 2**52
+
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # key increments: golden ratio, sqrt(3) - 1
+_LOW = np.uint64(0xFFFFFFFF)
+_32, _20, _12, _1 = np.uint64(32), np.uint64(20), np.uint64(12), np.uint64(1)
+_ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
+_FAMILY = np.uint64(16)
+
+
+class Key(NamedTuple):
+    """What a step draws its numbers from: the counter of its first block, the seed, and that block's second number."""
+
+    c0: np.uint64
+    c1: np.uint64
+    c2: np.uint64
+    c3: np.uint64
+    k0: np.uint64
+    k1: np.uint64
+    first: float  # uniform(key, 0)
+
+
+@leaf
+def philox(c0, c1, c2, c3, k0, k1, rounds):
+    """Philox4x32 with `rounds` rounds: four words of counter and two of key to four random words.
+
+    Only the low 32 bits of each word count, on the way as in the result: the products need no masking in between.
+    """
+    for _ in range(rounds):
+        p0 = _M0 * (c0 & _LOW)
+        p1 = _M1 * (c2 & _LOW)
+        c0, c1, c2, c3 = (p1 >> _32) ^ c1 ^ k0, p1, (p0 >> _32) ^ c3 ^ k1, p0
+        k0 = (k0 + _W0) & _LOW
+        k1 = (k1 + _W1) & _LOW
+    return c0, c1, c2, c3
+
+
+@leaf
+def to_unit(high, low):
+    """Two random words to a multiple of 2**-52 in [0, 1), uniform."""
+    mantissa = ((high & _LOW) << _20) | ((low & _LOW) >> _12)
+    return as_float(np.int64(mantissa | _ONE)) - 1.0
+
+
+@leaf
+def first_block(c0, c1, c2, c3, k0, k1):
+    """Numbers 0 and 1 of a step: the policy's, and the environment's ``uniform(key, 0)``."""
+    w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
+    return to_unit(w0, w1), to_unit(w2, w3)
+
+
+@leaf
+def number(key, family, j):
+    """The j-th uniform number in [0, 1) of one family; 0 <= j < 2**17."""
+    j = np.uint64(j)
+    c3 = key.c3 + (np.uint64(family) << _FAMILY) + (j >> _1)
+    w0, w1, w2, w3 = philox(key.c0, key.c1, key.c2, c3, key.k0, key.k1, ROUNDS)
+    second = (j & _1) == _1
+    return to_unit(w2 if second else w0, w3 if second else w1)
+
+
+@leaf
+def uniform(key, i):
+    """The i-th number in [0, 1) of this step: a float64, a multiple of 2**-52; 0 <= i < 131,071."""
+    return key.first if i == 0 else number(key, UNIFORM, i + 1)
+
+
+@leaf
+def normal(key, i):
+    """The i-th standard normal number of this step (Box and Muller 1958), independent of its uniforms; i < 65,536."""
+    radius = sqrt(-2.0 * log(1.0 - number(key, NORMAL, 2 * i)))
+    return radius * cos(6.283185307179586 * number(key, NORMAL, 2 * i + 1))
+
+
+@leaf
+def randint(key, i, n):
+    """The i-th integer in {0, …, n - 1} of this step, independent of its uniforms; 1 <= n <= 2**31."""
+    return floor_index(number(key, RANDINT, i), n)
+
+
+@leaf
+def floor_index(u, n):
+    """floor(u n) of a number u in [0, 1) and an integer 1 <= n <= 2**31, without the conversion that AVX2 lacks."""
+    scaled = u * n
+    shifted = scaled + 6755399441055744.0  # 1.5 * 2**52: rounds to an integer held in the low bits
+    nearest = shifted - 6755399441055744.0
+    return as_bits(shifted) - 0x4338000000000000 - (1 if nearest > scaled else 0)
