@@ -21,6 +21,10 @@ def _state_itself(env: Any, state: Any) -> Any:
     return state
 
 
+def _no_entropy(memory: Any, w: Any, i: Any) -> Any:
+    return 0.0
+
+
 observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
 
 # feature maps
@@ -44,6 +48,7 @@ begin = hook("begin")  # (memory, w, i)
 clear = hook("clear")  # (memory, w, i)
 end = hook("end")  # (memory, algorithm, learner, w, accounts, account, i)
 collect = hook("collect")  # (memory, w, accounts, account, i)
+take_entropy = optional_hook("take_entropy", _no_entropy)  # (memory, w, i) -> float: summed since last taken
 improve = hook("improve")  # (memory, policy, algorithm, optimisation, learner, accounts, i, w, room) -> bool
 move = hook("move")  # (memory, w, source, target)
 

@@ -30,6 +30,7 @@ from pgfast.kernels.lanes import (
 from pgfast.kernels.learner import (
     COUNT,
     DISCOUNTED,
+    ENTROPY,
     EPISODES,
     FAILED,
     REFERENCE,
@@ -42,7 +43,7 @@ from pgfast.kernels.learner import (
     update,
 )
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, OUTSIDE, STOP, TAPE_FULL, TICKET
-from pgfast.protocol import begin, clear, collect, end, load, move
+from pgfast.protocol import begin, clear, collect, end, load, move, take_entropy
 
 _PHASE_BITS = 32
 _SPINS = 256
@@ -83,6 +84,7 @@ def close_lane(w, memory, accounts, i):
     account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
     collect(memory, w, accounts, account, i)
     count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
+    accounts.sums[account, accounts.stats_at + ENTROPY] += take_entropy(memory, w, i)
     if i != last:
         move_lane(lanes, last, i)
         move(memory, w, last, i)

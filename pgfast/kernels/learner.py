@@ -17,8 +17,8 @@ from pgfast.kernels.lanes import split
 from pgfast.protocol import change, correction, expand, prepare
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
-COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, MANTISSA, EXPONENT, NORM, MOVES = range(10)  # of statistics
-N_STATS = 10
+COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, ENTROPY, MANTISSA, EXPONENT, NORM, MOVES = range(11)  # of statistics
+N_STATS = 11
 
 
 class Optimisation(NamedTuple):
@@ -32,14 +32,16 @@ class Optimisation(NamedTuple):
 
 class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
-    lanes load (R, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of G_0, the number from which returns
+    lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of G_0, the number from which returns
     are tallied as differences, and the episodes in the running mean.
 
     Statistics are sums over episodes: their count; of the returns' differences from a reference, and of the squares of
-    these; of lengths and of G_0; the likelihood of all actions as mantissa · 2**exponent; over updates, of the
+    these; of lengths and of G_0; of the policy's entropy at each step, or instead the likelihood of all actions as
+    mantissa · 2**exponent; over updates, of the
     gradient's squared norm, and their count."""
 
-    runs: Any  # float64 (K, 3 P + 3 V + R + 5)
+    runs: Any  # float64 (K, 3 P + 3 V + Q + 5)
+    flat: Any  # the same numbers, one-dimensional
     clock: Any  # int64 (K, 5): episodes, steps, updates; the episode at which θ stopped being finite, or −1; the end
     log: Any  # float64 (K, W, N_STATS)
     n_theta: int  # P
@@ -47,7 +49,7 @@ class Learner(NamedTuple):
     n_rows: int  # R
     weights_at: int  # 3 P
     prepared_at: int  # 3 P + 3 V
-    decays_at: int  # 3 P + 3 V + R
+    decays_at: int  # 3 P + 3 V + Q
     baseline_at: int
     reference_at: int
     played_at: int
@@ -76,18 +78,18 @@ class Room(NamedTuple):
     preferences_at: int
 
 
-def make_learner(theta: np.ndarray, n_rows: int, n_weights: int, log_rows: int) -> Learner:
+def make_learner(theta: np.ndarray, n_rows: int, n_prepared: int, n_weights: int, log_rows: int) -> Learner:
     """Runs that start from `theta` (K, P), nothing prepared yet."""
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
-    decays_at = prepared_at + n_rows
+    decays_at = prepared_at + n_prepared
     runs = np.zeros((k, decays_at + 5))
     runs[:, :p] = theta
     runs[:, decays_at : decays_at + 2] = 1.0
     clock = np.zeros((k, 5), np.int64)
     clock[:, FAILED] = -1
     return Learner(
-        runs, clock, make_log(k, log_rows), p, n_weights, n_rows,
+        runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights, n_rows,
         weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4,
     )  # fmt: skip
 
@@ -157,7 +159,7 @@ def merge_stats(source, a, source_at, target, b, target_at):
     shift = source[a, source_at + REFERENCE] - target[b, target_at + REFERENCE]
     target[b, target_at + SUM] += total + count * shift
     target[b, target_at + SQUARES] += source[a, source_at + SQUARES] + shift * (2.0 * total + count * shift)
-    for k in (COUNT, LENGTH, DISCOUNTED, NORM, MOVES):
+    for k in (COUNT, LENGTH, DISCOUNTED, ENTROPY, NORM, MOVES):
         target[b, target_at + k] += source[a, source_at + k]
     count_likelihood(target, b, target_at, source[a, source_at + MANTISSA], source[a, source_at + EXPONENT])
 

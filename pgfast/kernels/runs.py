@@ -34,6 +34,7 @@ from pgfast.kernels.lanes import (
 from pgfast.kernels.learner import (
     COUNT,
     DISCOUNTED,
+    ENTROPY,
     EPISODES,
     EXPONENT,
     FAILED,
@@ -52,7 +53,7 @@ from pgfast.kernels.learner import (
     note,
 )
 from pgfast.kernels.plan import AGAIN, FINISHED, OUTSIDE, TAPE_FULL, TICKET
-from pgfast.protocol import begin, clear, end, improve, load, move, store
+from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
 
 NEVER = 2**62  # a countdown that doesn't end
 _ONE, _NONE = np.uint64(1), np.uint64(0)
@@ -104,6 +105,7 @@ def open_slot(env, like, plan, learner, accounts, w, memory, team, i):
             clear_tally(learner, lanes, i, run)
             clear_account(accounts, i)
             clear(memory, w, i)
+            take_entropy(memory, w, i)
             load(memory, learner, w, i, run)
             begin(memory, w, i)
             begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
@@ -121,6 +123,7 @@ def close_row(plan, learner, accounts, w, memory, i):
     sums[i, SQUARES] = lanes.tally[TALLY_SQUARES, i]
     sums[i, LENGTH] = lanes.steps[i] * 1.0
     sums[i, DISCOUNTED] = lanes.tally[TALLY_DISCOUNTED, i]
+    sums[i, ENTROPY] = take_entropy(memory, w, i)
     sums[i, MANTISSA] = lanes.likelihood[i]
     sums[i, EXPONENT] = lanes.exponent[i] * 1.0
     sums[i, NORM] = lanes.tally[TALLY_NORM, i]

@@ -21,6 +21,8 @@ def table_fields() -> list[Field]:
     """Rows of the workspace."""
     return [
         ("run", "i8", (LANES,)),
+        ("base", "i8", (LANES,)),  # where the run's prepared table begins
+        ("entropy", "f8", (LANES,)),  # sum over the steps since it was last noted
         ("seen", "i8", (LANES,)),  # s
         ("index", "i8", (LANES,)),  # s A + a of this step
         ("value", "f8", (LANES,)),  # the running mean of G_0
@@ -76,6 +78,7 @@ class Table(NamedTuple):
     def load(self, learner, w, i, run):
         """Give lane i to a run."""
         w.memory.run[i] = run
+        w.memory.base[i] = run * learner.runs.shape[1] + learner.prepared_at
         w.memory.value[i] = learner.runs[run, learner.baseline_at]
 
     def store(self, learner, w, i, run):
@@ -111,12 +114,20 @@ class Table(NamedTuple):
         """Copy the column of one lane over another's."""
         m = w.memory
         m.run[target] = m.run[source]
+        m.base[target] = m.base[source]
+        m.entropy[target] = m.entropy[source]
         m.value[target] = m.value[source]
         m.rewarded[target] = m.rewarded[source]
         self.length[target] = self.length[source]
         for t in range(self.length[source]):
             self.index[target, t] = self.index[source, t]
             self.reward[target, t] = self.reward[source, t]
+
+    def take_entropy(self, w, i):
+        """The sum of the entropies of lane i's steps since it was last taken."""
+        entropy = w.memory.entropy[i]
+        w.memory.entropy[i] = 0.0
+        return entropy
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""

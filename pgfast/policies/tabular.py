@@ -20,6 +20,7 @@ from pgfast.policies.softmax import finite, score_preferences
 from pgfast.vmath import exp, log
 
 
+_1, _2 = np.uint64(1), np.uint64(2)
 FAULT = 4  # entry of ``lanes.control``: an observation outside the table
 
 
@@ -36,17 +37,21 @@ def locate(n, env, like, start, n_states, state, state_int, seen):
 
 
 @lane_kernel
-def look_up(n, n_actions, run, seen, runs, at, u, action, index, probability):
-    """Sample from row `seen` of the table of cumulative probabilities at runs[run[i], at]; index = s A + action."""
+def look_up(n, n_actions, stride, table, u, done, m, action):
+    """Sample from the row of each lane; adds the entropy of the row where the lane's episode is going on.
+
+    A row is `stride` words: the cumulative probabilities of all actions but the last, numbers above 1 up to the last
+    word but one, and the entropy."""
+    last = np.uint64(stride - 1)
     for i in range(n):
-        row = at + seen[i] * n_actions
-        a = 0
-        for b in range(n_actions - 1):
-            a += 1 if u[i] >= runs[run[i], row + b] else 0
-        below = runs[run[i], row + a - 1] if a > 0 else 0.0
-        probability[i] = runs[run[i], row + a] - below
+        row = np.uint64(m.base[i] + m.seen[i] * stride)  # unsigned: no wrap-around
+        x = u[i]
+        a = (1 if x >= table[row] else 0) + (1 if x >= table[row + _1] else 0) + (1 if x >= table[row + _2] else 0)
+        for b in range(3, stride - 1):
+            a += 1 if x >= table[row + np.uint64(b)] else 0
+        m.entropy[i] += table[row + last] if done[i] == 0 else 0.0
         action[i] = a
-        index[i] = seen[i] * n_actions + a
+        m.index[i] = m.seen[i] * n_actions + a
 
 
 @lane_kernel
@@ -58,7 +63,12 @@ def look_up_greedy(n, n_actions, run, seen, runs, action, index):
         for b in range(1, n_actions):
             a = b if runs[run[i], row + b] > runs[run[i], row + a] else a
         action[i] = a
-        index[i] = seen[i] * n_actions + a
+        index[i] = row + a
+
+
+def row_stride(n_actions: int) -> int:
+    """Words of a row of the table: at least three comparisons, and the entropy."""
+    return max(n_actions, 4)
 
 
 class TabularSoftmax(NamedTuple):
@@ -66,6 +76,7 @@ class TabularSoftmax(NamedTuple):
 
     n_states: int
     n_actions: int
+    stride: int  # words of a row of the prepared table
     start: int = 0  # the smallest observation
 
     def act(self, env, like, n, w, learner, deterministic):
@@ -76,9 +87,8 @@ class TabularSoftmax(NamedTuple):
             look_up_greedy(n, self.n_actions, m.run, m.seen, learner.runs, lanes.action, m.index)
         else:
             look_up(
-                n, self.n_actions, m.run, m.seen, learner.runs, learner.prepared_at, lanes.uniforms[0],
-                lanes.action, m.index, lanes.probability,
-            )  # fmt: skip
+                n, self.n_actions, self.stride, learner.flat, lanes.uniforms[0], lanes.done, m, lanes.action
+            )
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """From C to the gradient; the account's scores weigh the entropy of each row."""
@@ -115,10 +125,10 @@ class TabularSoftmax(NamedTuple):
                         out[b] -= algorithm.entropy * seen * p * (gap - mean)
 
     def prepare(self, learner, run, room, sparse):
-        """Cumulative probabilities of all rows of θ, or of those with a gradient where `sparse` is 1."""
-        n, runs, at = self.n_actions, learner.runs, learner.prepared_at
+        """Cumulative probabilities and entropy of all rows of θ, or of those with a gradient where `sparse` is 1."""
+        n, runs = self.n_actions, learner.runs
         for s in range(self.n_states):
-            first = s * n
+            first, row = s * n, learner.prepared_at + s * self.stride
             changed = sparse == 0
             for b in range(first, first + n):
                 changed |= room.numbers[b] != 0.0
@@ -127,14 +137,20 @@ class TabularSoftmax(NamedTuple):
                 for b in range(first + 1, first + n):
                     x = finite(runs[run, b])
                     peak = x if x > peak else peak
-                total = 0.0
-                for b in range(first, first + n):
-                    total += exp(finite(runs[run, b]) - peak)
-                    runs[run, at + b] = total
-                for b in range(first, first + n):
-                    # from the last action that can happen on, exactly 1: rounding never draws an impossible one
-                    cumulative = runs[run, at + b]
-                    runs[run, at + b] = 1.0 if cumulative == total else cumulative / total
+                total, weighted = 0.0, 0.0
+                for b in range(n):
+                    gap = finite(runs[run, first + b]) - peak
+                    p = exp(gap)
+                    total += p
+                    weighted += p * gap if p > 0.0 else 0.0
+                    runs[run, row + b] = total
+                for b in range(n - 1):
+                    # from the last action that can happen on, above 1: rounding never draws an impossible one
+                    cumulative = runs[run, row + b]
+                    runs[run, row + b] = 2.0 if cumulative == total else cumulative / total
+                for b in range(n - 1, self.stride - 1):
+                    runs[run, row + b] = 2.0
+                runs[run, row + self.stride - 1] = log(total) - weighted / total
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

@@ -1,0 +1,36 @@
+"""Errors that speak to the user: what was given, what is allowed, what to do next; one sentence, no traceback.
+
+Exit codes of the command line: 0 done, 1 a check found something, 2 the request can't be served, 3 θ stopped being
+finite, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PgfastError(Exception):
+    """A request that can't be served; the message is for the user."""
+
+    exit_code = 2
+
+
+class EnvironmentFault(PgfastError):
+    """An environment that doesn't keep the protocol: the message names the file, the method and the expected form."""
+
+
+class Diverged(PgfastError):
+    """θ stopped being finite; the last good policy is kept."""
+
+    exit_code = 3
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str]) -> PgfastError:
+    """The error for a name that isn't one of the allowed ones, with the nearest of them."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5) or [
+        n for n in names if n.lower() == given.lower() or n.lower().startswith(given.lower())
+    ]
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return PgfastError(f"There is no {kind} {given!r}: choose from {', '.join(names)}.{hint}")
