@@ -119,3 +119,17 @@ def floor_index(u, n):
     shifted = scaled + 6755399441055744.0  # 1.5 * 2**52: rounds to an integer held in the low bits
     nearest = shifted - 6755399441055744.0
     return as_bits(shifted) - 0x4338000000000000 - (1 if nearest > scaled else 0)
+
+
+def make_key(seed: int = 0, run: int = 0, episode: int = 0, step: int = 0, stream: int = PROBE) -> Key:
+    """The key of one step, for calling an environment's methods from Python.
+
+    `step` 0 is reset's, t + 1 that of the step at time t. Numbers are those of the kernels where the environment's step
+    draws any (in the probe stream by default, which no training or evaluation touches).
+    """
+    c0, c1 = np.uint64(step), np.uint64(episode & 0xFFFFFFFF)
+    c2 = np.uint64(run | (episode >> 32 & 0xFF) << 24)
+    c3 = np.uint64(stream << 18 | (episode >> 40 & 0xFFF) << 20)
+    k0, k1 = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
+    _, first = first_block(c0, c1, c2, c3, k0, k1)
+    return Key(c0, c1, c2, c3, k0, k1, first)

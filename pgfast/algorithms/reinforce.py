@@ -3,8 +3,8 @@
 One episode's estimate of ∇J is Σ_t w_t (X_t − b_t) ∇ log π(A_t|S_t) with
     X_t   the return-to-go G_t = Σ_{k≥t} γ^{k−t} R_{k+1}, or the whole return G_0;
     w_t   γᵗ, as the gradient of the discounted objective has it, or 1;
-    b_t   the baseline: 0; the running mean of earlier episodes' G_0; the mean G_0 of the other episodes of the batch;
-          or a learned v̂(S_t, w), fitted to G_t by stochastic gradient descent.
+    b_t   the baseline: 0; the running mean of the X_t of all steps of earlier batches; the mean G_0 of the other
+          episodes of the batch; or a learned v̂(S_t, w), fitted to G_t by stochastic gradient descent.
 A batch averages its episodes' estimates, with θ fixed; or θ moves at every step of every episode of the batch once they
 have ended, as the book's pseudocode has it (`in_loop`).
 """

@@ -9,6 +9,7 @@ from pgfast.compiler.bits import as_bits, as_float, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, kernel
 from pgfast.compiler.methods import bind
+from pgfast.compiler.references import class_attribute
 from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional_hook, routine
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "atomic_load",
     "atomic_store",
     "bind",
+    "class_attribute",
     "fma",
     "hook",
     "inlined",

@@ -43,9 +43,10 @@ class EnvironmentFeatures(NamedTuple):
 
     shape: Any  # a tuple of floats as long as the features
     n_features: int
+    first_action: int = 0  # what the environment calls action 0
     constant: int = 0
 
     def write_all(self, env, n, like, state, state_int, x):
         d = self.n_features
         for b in range(x.shape[0] // d):
-            write_environment(n, env, like, self.shape, b, state, state_int, x[b * d : b * d + d])
+            write_environment(n, env, like, self.shape, b + self.first_action, state, state_int, x[b * d : b * d + d])

@@ -28,11 +28,11 @@ from pgfast.kernels.lanes import (
     turn,
 )
 from pgfast.kernels.learner import (
-    COUNT,
-    DISCOUNTED,
+    CREDITED,
     ENTROPY,
     EPISODES,
     FAILED,
+    LENGTH,
     REFERENCE,
     clear_account,
     count_episode,
@@ -78,11 +78,12 @@ def open_lane(env, like, memory, plan, learner, w, i, run, episode):
 
 
 @inlined
-def close_lane(w, memory, accounts, i):
+def close_lane(plan, w, memory, accounts, i):
     """Add what lane i has summed up to the block's account; the last active lane moves into its place."""
     lanes = w.lanes
     account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
-    collect(memory, w, accounts, account, i)
+    if plan.learn == 1:
+        collect(memory, w, accounts, account, i)
     count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
     accounts.sums[account, accounts.stats_at + ENTROPY] += take_entropy(memory, w, i)
     if i != last:
@@ -113,7 +114,7 @@ def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
             lanes.control[NEXT_EPISODE] = episode + 1
             start_episode(env, like, memory, plan, w, i, episode)
         else:
-            close_lane(w, memory, accounts, i)
+            close_lane(plan, w, memory, accounts, i)
 
 
 @leaf
@@ -159,7 +160,7 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, roo
             if plan.learn == 1:
                 good = update(policy, algorithm, optimisation, learner, accounts, account, run, room)
                 at = accounts.stats_at
-                follow_mean(learner, run, accounts.sums[account, at + DISCOUNTED], accounts.sums[account, at + COUNT])
+                follow_mean(learner, run, accounts.sums[account, at + CREDITED], accounts.sums[account, at + LENGTH])
             note(plan, learner, accounts.sums, account, accounts.stats_at, run, run)
             if not good:
                 learner.clock[run, FAILED] = learner.clock[run, EPISODES]

@@ -118,21 +118,21 @@ def use_second(n, uniforms):
 
 
 @lane_kernel
-def step_environment(n, env, like, max_steps, k0, k1, lanes):
-    """One step of the environment in each lane whose episode is going on; max_steps (uint64) truncates. A lane that
+def step_environment(n, env, like, plan, lanes):
+    """One step of the environment in each lane whose episode is going on; plan.max_steps truncates. A lane that
     has ended waits for its next episode: it is stepped from `like`, a state that can be stepped from, to no effect."""
     for i in range(n):
         done = lanes.done[i]
         running = done == RUNNING
         t1 = lanes.counter[0, i]
-        key = Key(t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], k0, k1, lanes.uniforms[1, i])
+        key = Key(t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i])
         state = load_column(lanes.state, lanes.state_int, i, like)
-        state, reward, terminated = step(env, state if running else like, lanes.action[i], key)
+        state, reward, terminated = step(env, state if running else like, lanes.action[i] + plan.first_action, key)
         store_column(lanes.state, lanes.state_int, i, state, like)
         lanes.reward[i] = reward if running else 0.0
         lanes.live[i] = 1.0 if running else 0.0
         lanes.counter[0, i] = t1 + (_ONE if running else _ZERO)
-        end = TERMINATED if terminated else (TRUNCATED if t1 >= max_steps else RUNNING)
+        end = TERMINATED if terminated else (TRUNCATED if t1 >= plan.max_steps else RUNNING)
         lanes.done[i] = done | (end if running else RUNNING)
 
 
@@ -172,7 +172,7 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     else:
         draw(n, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
     act(policy, env, like, n, w, learner, plan.deterministic)
-    step_environment(n, env, like, plan.max_steps, plan.k0, plan.k1, lanes)
+    step_environment(n, env, like, plan, lanes)
     ended = settle(n, algorithm, lanes)
     full = 0
     if plan.learn == 1:

@@ -17,8 +17,8 @@ from pgfast.kernels.lanes import split
 from pgfast.protocol import change, correction, expand, prepare
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
-COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, ENTROPY, MANTISSA, EXPONENT, NORM, MOVES = range(11)  # of statistics
-N_STATS = 11
+COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, CREDITED, ENTROPY, MANTISSA, EXPONENT, NORM, MOVES = range(12)  # of statistics
+N_STATS = 12
 
 
 class Optimisation(NamedTuple):
@@ -32,11 +32,12 @@ class Optimisation(NamedTuple):
 
 class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
-    lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of G_0, the number from which returns
-    are tallied as differences, and the episodes in the running mean.
+    lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of X_t, the number from which returns
+    are tallied as differences, and the steps in the running mean.
 
     Statistics are sums over episodes: their count; of the returns' differences from a reference, and of the squares of
-    these; of lengths and of G_0; of the policy's entropy at each step, or instead the likelihood of all actions as
+    these; of lengths and of G_0; over steps,
+    of the returns X_t credited to them; of the policy's entropy at each step, or instead the likelihood of all actions as
     mantissa · 2**exponent; over updates, of the
     gradient's squared norm, and their count."""
 
@@ -159,7 +160,7 @@ def merge_stats(source, a, source_at, target, b, target_at):
     shift = source[a, source_at + REFERENCE] - target[b, target_at + REFERENCE]
     target[b, target_at + SUM] += total + count * shift
     target[b, target_at + SQUARES] += source[a, source_at + SQUARES] + shift * (2.0 * total + count * shift)
-    for k in (COUNT, LENGTH, DISCOUNTED, ENTROPY, NORM, MOVES):
+    for k in (COUNT, LENGTH, DISCOUNTED, CREDITED, ENTROPY, NORM, MOVES):
         target[b, target_at + k] += source[a, source_at + k]
     count_likelihood(target, b, target_at, source[a, source_at + MANTISSA], source[a, source_at + EXPONENT])
 
@@ -261,10 +262,10 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
 
 @leaf
 def follow_mean(learner, run, total, count):
-    """The running mean of G_0 takes in `count` episodes with returns of `total` in all."""
+    """The running mean of X_t takes in `count` steps with a sum of `total`."""
     runs, at = learner.runs, learner.baseline_at
     runs[run, learner.played_at] += count
-    runs[run, at] += (total / count - runs[run, at]) * (count / runs[run, learner.played_at])
+    runs[run, at] += (total - count * runs[run, at]) / runs[run, learner.played_at]
 
 
 @routine

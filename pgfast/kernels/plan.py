@@ -25,6 +25,7 @@ class Plan(NamedTuple):
     first_episode: int
     last_episode: int  # exclusive
     max_steps: Any  # uint64
+    first_action: int  # what the environment calls action 0
     log_every: int  # episodes per row of the log
     log_origin: int
     k0: Any  # uint64: the seed's low 32 bits

@@ -8,7 +8,7 @@ The book's pseudocode (Sutton & Barto 2018, p. 328): for t = 0, …, T − 1: G 
 from __future__ import annotations
 
 from pgfast.compiler import inlined, routine
-from pgfast.kernels.learner import COUNT, DISCOUNTED, MOVES, NORM, move_parameters, squared_norm, tick_decays
+from pgfast.kernels.learner import COUNT, CREDITED, DISCOUNTED, MOVES, NORM, move_parameters, squared_norm, tick_decays
 from pgfast.kernels.returns import tape_returns
 from pgfast.protocol import prepare, tape_last, tape_score, tape_value, tape_value_gradient
 
@@ -33,6 +33,8 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
     total = sums[i, stats_at + DISCOUNTED]  # Σ of G_0 over the batch
     length = memory.length[i]
     tape_returns(algorithm, memory, i, length)
+    for t in range(length):
+        sums[i, stats_at + CREDITED] += memory.reward[i, t]
     for k in range(learner.n_theta):
         numbers[k] = 0.0
     for k in range(learner.n_weights):

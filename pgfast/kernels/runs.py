@@ -33,6 +33,7 @@ from pgfast.kernels.lanes import (
 )
 from pgfast.kernels.learner import (
     COUNT,
+    CREDITED,
     DISCOUNTED,
     ENTROPY,
     EPISODES,
@@ -211,7 +212,9 @@ def end_one_by_one(memory, policy, algorithm, optimisation, learner, accounts, n
         if i >= lanes.control[ACTIVE]:
             clear(memory, w, i)
         else:
-            count_episode(sums, i, stats_at, lanes.returns[0, i], lanes.returns[1, i], 0.0)
+            count_episode(
+                sums, i, stats_at, lanes.returns[0, i], lanes.returns[1, i], lanes.counter[0, i] * 1.0 - 1.0
+            )
             end(memory, algorithm, learner, w, accounts, i, i)
             if lanes.share[i] != 0.0:
                 if not improve(memory, policy, algorithm, optimisation, learner, accounts, i, w, room):
@@ -219,7 +222,7 @@ def end_one_by_one(memory, policy, algorithm, optimisation, learner, accounts, n
                     good = 0
                 lanes.tally[TALLY_NORM, i] += sums[i, stats_at + NORM]
                 lanes.moves[i] += np.int64(sums[i, stats_at + MOVES]) - 1
-                follow_mean(learner, lanes.run[i], sums[i, stats_at + DISCOUNTED], sums[i, stats_at + COUNT])
+                follow_mean(learner, lanes.run[i], sums[i, stats_at + CREDITED], sums[i, stats_at + LENGTH])
                 clear_account(accounts, i)
                 clear(memory, w, i)
                 load(memory, learner, w, i, lanes.run[i])
@@ -264,12 +267,18 @@ def prime(env, like, plan, learner, w, memory):
 
 @kernel
 def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget):
-    """Train, or play, slot after slot for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE.
+    """Train, or play, slot after slot for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE. With a
+    budget below 0, what lanes hold is given back to their runs instead, and they are at an end.
 
     Arguments as of `work_on_batches`, but `accounts` belongs to the thread too, and has a row for each lane.
     """
     prime(env, like, plan, learner, w, memory)
     lanes, control = w.lanes, w.lanes.control
+    if budget < 0:
+        for i in range(control[ACTIVE]):
+            close_row(plan, learner, accounts, w, memory, i)
+        control[ACTIVE] = 0
+        return FINISHED
     while control[ACTIVE] < plan.width and open_slot(
         env, like, plan, learner, accounts, w, memory, team, control[ACTIVE]
     ):

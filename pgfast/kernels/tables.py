@@ -13,7 +13,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel, leaf
 from pgfast.kernels.lanes import Field
-from pgfast.kernels.learner import update
+from pgfast.kernels.learner import CREDITED, update
 from pgfast.kernels.replay import replay
 
 
@@ -92,7 +92,7 @@ class Table(NamedTuple):
         if w.memory.rewarded[i] == 0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
             return  # every δ_t is 0
         total = w.lanes.returns[1, i]
-        g = 0.0
+        g, credited = 0.0, 0.0
         for t in range(length - 1, -1, -1):
             index = entry(self.index[i, t])
             g = fma(algorithm.gamma, g, self.reward[i, t])
@@ -101,11 +101,14 @@ class Table(NamedTuple):
                 s = index // self.n_actions
                 value = learner.runs[w.memory.run[i], learner.weights_at + s]
                 sums[account, accounts.value_at + s] += g - value
-            target = (total if algorithm.whole_return == 1 else g) - value
+            credit = total if algorithm.whole_return == 1 else g
+            credited += credit
+            target = credit - value
             sums[account, index] += weight * target
             if accounts.counts == 1:
                 sums[account, accounts.scores_at + index] += weight
                 sums[account, accounts.returns_at + index] += weight * total
+        sums[account, accounts.stats_at + CREDITED] += credited
 
     def collect(self, w, accounts, account, i):
         """Nothing: `end` has already added the episode to its account."""

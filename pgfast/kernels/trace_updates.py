@@ -7,12 +7,20 @@ episodes of its batch, and left alone where it is 0.
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import fma, inlined, lane_kernel, leaf
+import numpy as np
+
+from pgfast.compiler import as_float, fma, inlined, lane_kernel, leaf
 from pgfast.kernels.lanes import TALLY_NORM, masked
 from pgfast.protocol import change, correction, expand_lane, prepare_lane
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 _LARGEST = 1.7976931348623157e308
+
+
+@leaf
+def as_number(k):
+    """An int below 2**51 as a float, without the conversion that AVX2 lacks."""
+    return as_float(k | 0x4330000000000000) - 4503599627370496.0
 
 
 @lane_kernel
@@ -51,13 +59,15 @@ def clear_rows(n, mask, rows):
 
 
 @lane_kernel
-def follow_mean(n, lanes, m):
-    """The running mean of G_0, where an episode has ended."""
+def follow_mean(n, algorithm, lanes, m):
+    """The running mean of X_t takes in the episodes that have ended."""
     for i in range(n):
-        one = 1.0 if lanes.done[i] != 0 else 0.0
-        m.played[i] += one
-        gap = lanes.returns[1, i] - m.value[i]
-        m.value[i] += gap / m.played[i] if one == 1.0 else 0.0
+        steps = as_number(np.int64(lanes.counter[0, i])) - 1.0 if lanes.done[i] != 0 else 0.0
+        credited = steps * lanes.returns[1, i] if algorithm.whole_return == 1 else m.credited[i]
+        m.played[i] += steps
+        m.value[i] += (credited - steps * m.value[i]) / m.played[i] if steps > 0.0 else 0.0
+        m.credit[i] = masked(m.credit[i], lanes.going[i])
+        m.credited[i] = masked(m.credited[i], lanes.going[i])
 
 
 @lane_kernel

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
 from pgfast.kernels.lanes import Field
+from pgfast.kernels.learner import CREDITED
 from pgfast.kernels.trace_updates import end_episodes, follow_mean, update_lanes
 from pgfast.policies.softmax import entropy_coefficients
 from pgfast.protocol import add_scores, clear, trace
@@ -39,6 +40,8 @@ def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions:
         "q": (n_actions,),  # coefficients of what baseline and entropy add
         "weights": (values,),  # the value function's
         "value": (),  # the baseline at this step
+        "credit": (),  # Σ_k γᵏ over the steps so far: what a reward is worth to all of them together
+        "credited": (),  # Σ_t X_t of the episode so far
         "e": (rows,),  # eligibility trace
         "g": (rows,),  # gradient
         "s": (rows,),  # weighted sum of the episode's scores, for the leave-one-out baseline
@@ -56,7 +59,7 @@ def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions:
         "scores": (rows,),  # sums over the batch: of scores,
         "return_scores": (rows,),  # of each episode's return times its scores,
         "total": (),  # of returns
-        "played": (),  # episodes of the run so far
+        "played": (),  # steps in the running mean
     }
     own: list[Field] = [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
     return preference_fields(width, rows, values, n_actions) + own
@@ -88,6 +91,15 @@ def product(n, a, b, out):
 
 
 @lane_kernel
+def credit(n, gamma, reward, weight, credited):
+    """Σ_t G_t, forward: each reward is worth 1 + γ + … + γᵗ to the steps up to it."""
+    for i in range(n):
+        new = gamma * weight[i] + 1.0
+        weight[i] = new
+        credited[i] += reward[i] * new
+
+
+@lane_kernel
 def trace_value(n, gamma, live, reward, value, x, e, g):
     """The gradient of ½ Σ_t (G_t − v̂_t)² with its sign turned: e ← γ e + x, g += r e − v̂ x; x, e, g (V, L)."""
     for k in range(x.shape[0]):
@@ -108,6 +120,8 @@ class Traces(NamedTuple):
         if algorithm.fits_value == 1:
             inner(n, m.weights, m.v, m.value)
             trace_value(n, algorithm.gamma, lanes.live, lanes.reward, m.value, m.v, m.ev, m.gv)
+        if algorithm.baseline == 1:
+            credit(n, algorithm.gamma, lanes.reward, m.credit, m.credited)
         if algorithm.leaves_one_out == 1:
             scale(n, 1.0, lanes.weight, m.c, m.q)
             add_scores(policy, n, m.q, m, m.s)
@@ -130,6 +144,8 @@ class Traces(NamedTuple):
             m.s[r, i] = 0.0
         for k in range(m.ev.shape[0]):
             m.ev[k, i] = 0.0
+        m.credit[i] = 0.0
+        m.credited[i] = 0.0
 
     def clear(self, w, i):
         """Forget the sums of lane i."""
@@ -181,6 +197,8 @@ class Traces(NamedTuple):
     def end(self, algorithm, learner, w, accounts, account, i):
         """Episode's end in lane i: the whole return meets the summed scores; leave-one-out sums go to the account."""
         m, total = w.memory, w.lanes.returns[1, i]
+        credited = total * (w.lanes.counter[0, i] * 1.0 - 1.0) if algorithm.whole_return == 1 else m.credited[i]
+        accounts.sums[account, accounts.stats_at + CREDITED] += credited
         if algorithm.whole_return == 1:
             for r in range(m.g.shape[0]):
                 m.g[r, i] += total * m.e[r, i]
@@ -213,6 +231,8 @@ class Traces(NamedTuple):
         for k in range(2):
             m.decays[k, target] = m.decays[k, source]
         m.value[target] = m.value[source]
+        m.credit[target] = m.credit[source]
+        m.credited[target] = m.credited[source]
         m.total[target] = m.total[source]
         m.played[target] = m.played[source]
 
@@ -225,5 +245,5 @@ class Traces(NamedTuple):
         if updates > 0:
             good = update_lanes(policy, algorithm, optimisation, n, lanes, m)
         if algorithm.baseline == 1:
-            follow_mean(n, lanes, m)
+            follow_mean(n, algorithm, lanes, m)
         return good

@@ -1,0 +1,365 @@
+"""The engine: an environment in, a trained policy out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from pgfast import storage
+from pgfast.algorithms.reinforce import BASELINES, make_reinforce
+from pgfast.compiler import bind
+from pgfast.environments import Source, find
+from pgfast.errors import PgfastError, unknown
+from pgfast.kernels.learner import EPISODES, FAILED, LENGTH, Learner, Optimisation, make_learner, make_log, make_room
+from pgfast.kernels.step_rules import RULES, step_rule
+from pgfast.models import Model, build
+from pgfast.presets import preset
+from pgfast.probe import Traits, probe
+from pgfast.results import Curve, Evaluation, Interval, Progress, Training, interval, interval_of
+from pgfast.settings import Settings, validated
+from pgfast.training import Job, Problem, Rows, failures, read_log, total_steps
+
+ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
+MOST_POINTS = 200  # of a learning curve, where the user doesn't say
+
+
+class Engine:
+    """Policy gradients on an environment.
+
+    Parameters
+    ----------
+    env
+        An id (``"FrozenLake-v1"``), a file (``"my_env.py"``, ``"my_env.py:Corridor"``), an environment object (from
+        `pgfast.make`, or a NamedTuple of the environment protocol), a `TabularMDP`, or a Gymnasium environment with a
+        transition table.
+    algorithm : str
+        ``"reinforce"``.
+    policy : str
+        ``"auto"``, ``"tabular"``, ``"linear"`` or ``"state-action"``.
+    gamma : float in [0, 1]
+        Discount of the returns that the algorithm credits to actions.
+    lr, lr_value : float
+        Step sizes of the policy and of the learned baseline.
+    seed : int
+        Everything random is a function of it.
+    **settings
+        Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
+        ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``, ``max_steps``,
+        ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``. What is not given suits the
+        environment (`pgfast.presets`).
+
+    Raises
+    ------
+    PgfastError
+        For a name, a value or a combination that can't be served; EnvironmentFault for an environment that doesn't keep
+        the protocol. Nothing has been compiled or written by then.
+    """
+
+    def __init__(
+        self,
+        env: Any,
+        *,
+        algorithm: str = "reinforce",
+        policy: str | None = None,
+        gamma: float | None = None,
+        lr: float | None = None,
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        source = find(env, settings.pop("env_parameters", None))
+        given = {"policy": policy, "gamma": gamma, "lr": lr, **settings}
+        chosen = {k: v for k, v in given.items() if v is not None}
+        self._start(source, validated(**{**preset(source.name), **chosen, "algorithm": algorithm, "seed": seed,
+                                         "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
+
+    @classmethod
+    def from_settings(cls, settings: Settings, source: Source | None = None) -> Self:
+        """An engine with exactly these settings; `source` where the environment can't be found by its name."""
+        engine = cls.__new__(cls)
+        engine._start(source or find(settings.env, settings.env_parameters), settings)
+        return engine
+
+    def _start(self, source: Source, settings: Settings) -> None:
+        _check(settings)
+        self.settings = settings
+        self.source = source
+        self.traits: Traits = probe(source, settings.max_steps)
+        self.model: Model = build(settings.policy, source.env, self.traits, settings.bias)
+        bind(type(source.env))
+        values = self.model.n_values if settings.baseline == "value" else 0
+        self._problem = Problem(
+            env=source.env,
+            traits=self.traits,
+            model=self.model,
+            algorithm=make_reinforce(
+                settings.gamma, settings.entropy, settings.baseline, settings.returns == "whole",
+                settings.discount_factor, settings.in_loop,
+            ),
+            optimisation=Optimisation(
+                step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
+                settings.lr, settings.lr_value, settings.batch,
+            ),
+            seed=settings.seed,
+            values=values,
+        )  # fmt: skip
+        self._learner: Learner = make_learner(
+            self._first_theta(), self.model.n_rows, self.model.n_prepared, values, log_rows=1
+        )
+        self._prepare()
+        self._evaluated = 0
+        self._predictions = 0
+
+    def _first_theta(self) -> np.ndarray:
+        k, shape = self.settings.runs, self.model.shape
+        theta = np.asarray(self.settings.theta0, float)
+        if theta.ndim == 0:
+            return np.full((k, self.model.n_parameters), float(theta))
+        if theta.size != self.model.n_parameters:
+            raise PgfastError(
+                f"theta0 has {theta.size} numbers: the {self.model.name} policy has {self.model.n_parameters} parameters, "
+                f"of shape {shape}."
+            )
+        return np.tile(theta.reshape(1, -1), (k, 1))
+
+    def _prepare(self) -> None:
+        """Derive what lanes use from the parameters of every run."""
+        room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
+        for run in range(self.settings.runs):
+            self.model.policy.prepare(self._learner, run, room, 0)
+
+    # ---- what is known
+
+    @property
+    def theta(self) -> np.ndarray:
+        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D) state–action."""
+        return self._learner.runs[:, : self.model.n_parameters].reshape(-1, *self.model.shape).copy()
+
+    @property
+    def value_weights(self) -> np.ndarray | None:
+        """The weights of the learned baseline, (runs, V), or None without one."""
+        if self._problem.values == 0:
+            return None
+        at = self._learner.weights_at
+        return self._learner.runs[:, at : at + self._problem.values].copy()
+
+    @property
+    def optimum(self) -> float | None:
+        """The best mean return within reach, where it is known."""
+        if self.traits.optimum is not None:
+            return self.traits.optimum
+        if self.source.table is not None and self.model.tabular:
+            from pgfast.optimum import best_return
+
+            return best_return(self.source.table, self.traits.max_steps if self.traits.limited else None)
+        return None
+
+    def digest(self) -> str:
+        """SHA-256 of the parameters' bytes (float64, little-endian, run after run)."""
+        return hashlib.sha256(np.ascontiguousarray(self.theta, "<f8").tobytes()).hexdigest()
+
+    # ---- what can be done
+
+    def learn(
+        self,
+        episodes: int | None = None,
+        *,
+        callback: Callable[[Progress], bool | None] | None = None,
+        threads: int | None = None,
+    ) -> Training:
+        """Train every run for `episodes` more episodes (by default, the settings').
+
+        `callback` is called several times a second with a `Progress`; returning False ends training. `threads` defaults to
+        all processors; no result depends on it. Raises nothing when θ stops being finite: that run keeps its last good
+        policy, and `Training.failed` says which and when.
+        """
+        count = self.settings.episodes if episodes is None else episodes
+        if count < 1:
+            raise PgfastError(f"episodes is {count}: it must be at least 1.")
+        clock = self._learner.clock
+        alive = clock[:, FAILED] < 0
+        first = int(clock[alive, EPISODES].max()) if alive.any() else int(clock[:, EPISODES].max())
+        every = self._points_apart(count)
+        steps_before = total_steps(self._learner)
+        self._learner = self._learner._replace(log=make_log(self.settings.runs, -(-count // every)))
+        job = Job(self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads)
+        seen = _Clockwork(job, every, count, steps_before)
+        done = job.run(lambda: seen.look(callback))
+        curve = seen.curve()
+        return Training(
+            episodes=int(clock[:, EPISODES].max()) - first,
+            steps=total_steps(self._learner) - steps_before,
+            compile_seconds=job.compile_seconds,
+            load_seconds=job.load_seconds,
+            train_seconds=job.seconds,
+            curve=curve,
+            final_return=_final(curve, read_log(self._learner.log)),
+            stopped=not done,
+            failed=tuple(failures(self._learner)),
+        )
+
+    def _points_apart(self, episodes: int) -> int:
+        batch = self.settings.batch
+        apart = self.settings.log_every or max(1, math.ceil(episodes / MOST_POINTS))
+        return -(-apart // batch) * batch
+
+    def evaluate(
+        self, episodes: int | None = None, *, deterministic: bool = False, threads: int | None = None
+    ) -> Evaluation:
+        """Play fresh episodes (by default, the settings' `evaluation_episodes`, shared out among the runs) without
+        learning; with `deterministic` the action is always the one preferred. No episode is played twice, nor ever one of
+        training."""
+        runs = self.settings.runs
+        count = episodes if episodes is not None else max(1, math.ceil(self.settings.evaluation_episodes / runs))
+        if count < 1:
+            raise PgfastError(f"episodes is {count}: it must be at least 1.")
+        clock = np.zeros_like(self._learner.clock)
+        clock[:, EPISODES], clock[:, FAILED] = self._evaluated, -1
+        learner = self._learner._replace(clock=clock, log=make_log(runs, 1))
+        first, self._evaluated = self._evaluated, self._evaluated + count
+        job = Job(
+            self._problem, learner, runs, first, first + count, learn=False, deterministic=deterministic, threads=threads
+        )
+        job.run()
+        return _evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
+
+    def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
+        """The action for an observation, or an array of actions for a sequence of them: sampled, or the preferred one.
+
+        Discrete observations are ints, others floats or arrays whose last axis is the observation's.
+        """
+        probabilities = self.probabilities(obs, run=run)
+        if deterministic:
+            actions = np.argmax(probabilities, axis=-1)
+        else:
+            from pgfast.random import PREDICT, make_key, uniform
+
+            flat = probabilities.reshape(-1, probabilities.shape[-1])
+            key = make_key(self.settings.seed, run, self._predictions, 0, PREDICT)
+            self._predictions += 1
+            u = np.array([uniform(key, i) for i in range(len(flat))])
+            actions = (np.cumsum(flat, axis=1)[:, :-1] <= u[:, None]).sum(axis=1).reshape(probabilities.shape[:-1])
+        actions = actions + self.traits.first_action
+        return int(actions) if np.ndim(actions) == 0 else actions
+
+    def probabilities(self, obs: Any, *, run: int = 0) -> np.ndarray:
+        """π(·|observation), shape (…, A)."""
+        from pgfast.inference import preferences, softmax
+
+        return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs))
+
+    # ---- on disk
+
+    def save(self, path: str | Path) -> None:
+        """Write settings and parameters into a folder (made if need be)."""
+        storage.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The engine that was saved in a folder, ready to predict, evaluate or go on learning."""
+        return storage.load(cls, Path(path))
+
+    def __repr__(self) -> str:
+        s = self.settings
+        return f"Engine({s.env!r}, algorithm={s.algorithm!r}, policy={self.model.name!r}, runs={s.runs}, seed={s.seed})"
+
+
+def _check(settings: Settings) -> None:
+    """Names that a type can't check, and choices that don't go together."""
+    if settings.algorithm not in ALGORITHMS:
+        raise unknown("algorithm", settings.algorithm, ALGORITHMS)
+    if settings.baseline not in BASELINES:
+        raise unknown("baseline", settings.baseline, BASELINES)
+    if settings.optimizer not in RULES:
+        raise unknown("optimizer", settings.optimizer, RULES)
+    if settings.baseline == "batch" and settings.batch == 1:
+        raise PgfastError(
+            "baseline is 'batch' and batch is 1: an episode has no others to compare it with and the gradient would be "
+            "the plain one; take a batch of at least 2, or another baseline."
+        )
+    apart = settings.log_every
+    if apart is not None and apart % settings.batch:
+        raise PgfastError(
+            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so log_every must be a "
+            f"multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
+        )
+
+
+class _Clockwork:
+    """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was there."""
+
+    def __init__(self, job: Job, every: int, count: int, steps_before: int) -> None:
+        self.job, self.every, self.count, self.steps_before = job, every, count, steps_before
+        self.points = -(-count // every)
+        self.reached = np.zeros(job.runs, np.int64)
+        self.seconds = np.full((job.runs, self.points), np.nan)
+
+    def look(self, callback: Callable[[Progress], bool | None] | None) -> bool | None:
+        done = self.job.learner.clock[:, EPISODES] - self.job.first
+        complete = np.where(done >= self.count, self.points, done // self.every)
+        for run in np.nonzero(complete > self.reached)[0]:
+            self.seconds[run, self.reached[run] : complete[run]] = self.job.seconds
+        self.reached = complete
+        if callback is None:
+            return None
+        return callback(
+            Progress(
+                episodes=int(done.sum()),
+                total=self.count * self.job.runs,
+                steps=total_steps(self.job.learner) - self.steps_before,
+                seconds=self.job.seconds,
+                mean_return=self._mean_return(),
+            )
+        )
+
+    def _mean_return(self) -> float:
+        last = np.maximum(self.reached - 1, 0)
+        rows = read_log(self.job.learner.log[np.arange(self.job.runs), last][:, None])
+        known = rows.mean_return[np.isfinite(rows.mean_return)]
+        return float(known.mean()) if len(known) else math.nan
+
+    def curve(self) -> Curve:
+        rows = read_log(self.job.learner.log)
+        episode = np.minimum(self.every * np.arange(1, self.points + 1), self.count) + self.job.first
+        return Curve(
+            episode, np.cumsum(rows.steps, axis=1), rows.mean_return, rows.std_return, rows.entropy, rows.gradient_norm,
+            self.seconds,
+        )  # fmt: skip
+
+
+def _final(curve: Curve, rows: Rows) -> Interval:
+    """The mean return of the last points that every run has reached: about the last tenth of training."""
+    tail = max(1, curve.mean_return.shape[1] // 10)
+    n, mean, std = rows.episodes[:, -tail:], rows.mean_return[:, -tail:], rows.std_return[:, -tail:]
+    n = np.where(np.isfinite(mean), n, 0.0)
+    played = n.sum(axis=1)
+    means = np.nansum(n * np.nan_to_num(mean), axis=1)[played > 0] / played[played > 0]
+    if len(means) == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    if len(means) > 1:
+        return interval(means)
+    total = float(played[played > 0][0])
+    squares = np.nansum((n - 1) * std**2 + n * (np.nan_to_num(mean) - means[0]) ** 2, axis=1)[played > 0][0]
+    return interval_of(float(means[0]), math.sqrt(squares / max(total - 1, 1)), int(total))
+
+
+def _evaluation(rows: Rows, lengths: np.ndarray, runs: int, count: int) -> Evaluation:
+    """One evaluation from the statistics of each slot, (slots, 1)."""
+    n, mean, std = (a[:, 0].reshape(runs, -1) for a in (rows.episodes, rows.mean_return, rows.std_return))
+    by_run = np.nansum(n * mean, axis=1) / n.sum(axis=1)
+    squares = (np.nan_to_num((n - 1) * std**2) + n * (mean - by_run[:, None]) ** 2).sum(axis=1)
+    variance = squares / np.maximum(n.sum(axis=1) - 1, 1)
+    overall = float(np.sqrt(variance.mean()))
+    found = interval(by_run) if runs > 1 else interval_of(float(by_run[0]), overall, int(n.sum()))
+    return Evaluation(
+        mean=found.mean,
+        ci95=(found.low, found.high),
+        std=overall,
+        episodes=count,
+        mean_length=float(lengths.sum() / n.sum()),
+        by_run=by_run,
+    )

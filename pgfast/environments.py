@@ -1,0 +1,234 @@
+"""From what the user names to an environment that kernels can play.
+
+A name is the id of a bundled environment, a file (``my_env.py`` or ``my_env.py:Corridor``) or the id of a Gymnasium
+environment with a transition table. Bundled environments are files too, and come in by the same door.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from pgfast.errors import EnvironmentFault, PgfastError, unknown
+from pgfast.tables import TabularMDP
+
+BUNDLED = {  # id -> file and class; a new environment is one line here
+    "ShortCorridor": ("corridor.py", "ShortCorridor"),
+    "CartPole-v1": ("cartpole.py", "CartPole"),
+}
+TABLES = {  # ids of Gymnasium's environments with a transition table, for listings; others work too
+    "CliffWalking-v1": {},
+    "FrozenLake-v1": {"map_name": "4x4"},
+    "FrozenLake8x8-v1": {},
+    "Taxi-v3": {},
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An environment and where it came from."""
+
+    env: Any  # a NamedTuple with step and reset
+    name: str  # id or path
+    parameters: dict[str, Any]
+    table: TabularMDP | None = None
+    file: Path | None = None
+
+
+def make(name: str, **parameters: Any) -> Any:
+    """The environment of that name, with its parameters: a NamedTuple of the environment protocol, or a TabularMDP.
+
+    Raises PgfastError for an unknown name or parameter, EnvironmentFault for a file that doesn't keep the protocol.
+    """
+    source = find(name, parameters)
+    return source.table if source.table is not None else source.env
+
+
+def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
+    """The source of an id, a path, an environment object or a TabularMDP."""
+    given = dict(parameters or {})
+    if isinstance(env, str | Path):
+        return _find_by_name(str(env), given)
+    if given:
+        raise PgfastError(f"Parameters {', '.join(given)} were given beside an environment object: set them in it.")
+    if isinstance(env, TabularMDP):
+        return Source(env.environment(), env.name, {}, table=env)
+    if isinstance(env, tuple) and hasattr(env, "_fields"):
+        return _from_object(env)
+    if hasattr(env, "unwrapped"):
+        table = TabularMDP.from_gymnasium(env)
+        return Source(table.environment(), table.name, {}, table=table)
+    raise PgfastError(
+        f"{env!r} is no environment: give an id (see `pgfast envs`), a file, a NamedTuple with step and reset, or a TabularMDP."
+    )
+
+
+def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+    if name in BUNDLED:
+        file, class_name = BUNDLED[name]
+        path = bundled_folder() / file
+        return Source(construct(load_class(path, class_name, f"pgfast._envs.{path.stem}"), parameters), name, parameters, file=path)
+    path_part, _, class_part = name.partition(":")
+    if path_part.endswith(".py"):
+        path = Path(path_part).expanduser()
+        if not path.is_file():
+            raise PgfastError(f"There is no file {path_part!r} to take an environment from.")
+        path = path.resolve()
+        return Source(construct(load_class(path, class_part or None), parameters), name, parameters, file=path)
+    return _from_gymnasium(name, parameters)
+
+
+def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
+    import gymnasium
+
+    if name.partition(":")[2] == "" and name not in gymnasium.registry:
+        raise unknown("environment", name, {*BUNDLED, *TABLES})
+    try:
+        env = gymnasium.make(name, **parameters)
+    except TypeError as error:
+        raise PgfastError(f"{name} doesn't take the parameters {parameters}: {error}.") from error
+    except Exception as error:  # whatever its constructor raises: it is not ours
+        raise PgfastError(f"Gymnasium can't make {name}: {error}") from error
+    if not isinstance(getattr(env.unwrapped, "P", None), dict):
+        raise PgfastError(
+            f"{name} is a Gymnasium environment without a transition table: pgfast can't compile it; write its dynamics "
+            f"as a file (see docs/environments.md), or choose from {', '.join(sorted({*BUNDLED, *TABLES}))}."
+        )
+    table = TabularMDP.from_gymnasium(env)
+    env.close()
+    return Source(table.environment(), name, parameters, table=table)
+
+
+def _from_object(env: Any) -> Source:
+    cls = type(env)
+    known = [name for name, (_, class_name) in BUNDLED.items() if cls.__name__ == class_name]
+    parameters = {k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]}
+    if known and cls.__module__.startswith("pgfast._envs"):
+        return Source(normalised(env), known[0], parameters)
+    try:
+        file: Path | None = Path(inspect.getfile(cls)).resolve()
+    except (TypeError, OSError):
+        file = None
+    name = f"{file}:{cls.__qualname__}" if file is not None and file.suffix == ".py" else cls.__qualname__
+    return Source(normalised(env), name, parameters, file=file)
+
+
+@cache
+def bundled_folder() -> Path:
+    """Where the bundled environments are: the package `pgfast._envs`, or `envs/` of a checkout."""
+    spec = importlib.util.find_spec("pgfast._envs")
+    if spec is not None and spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(__file__).resolve().parent.parent / "envs"
+
+
+def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
+    """The environment class in a file: the one named, or the only one there is."""
+    module = _load_module(path, module_name or f"pgfast_user.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}")
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields") and value.__module__ == module.__name__
+    }
+    if class_name is not None:
+        if class_name not in found:
+            raise unknown(f"environment class in {path.name}", class_name, found) if found else _no_class(path)
+        return found[class_name]
+    candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step")}
+    if not candidates and found:
+        candidates = found
+    if not candidates:
+        raise _no_class(path)
+    if len(candidates) > 1:
+        raise PgfastError(f"{path.name} has {len(candidates)} environments: say which, as {path.name}:{sorted(candidates)[0]}.")
+    return next(iter(candidates.values()))
+
+
+def _no_class(path: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{path.name} has no environment: write a class that derives from typing.NamedTuple, with methods reset and step."
+    )
+
+
+def _load_module(path: Path, name: str) -> ModuleType:
+    """Run a file as a module of a name that is the same in every process; again when the file has changed."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__pgfast_digest__", None) == digest:
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if not name.startswith("pgfast._envs") and str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # as for a script: its neighbours can be imported
+    try:
+        exec(compile(content, str(path), "exec"), module.__dict__)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise EnvironmentFault(f"{path.name}, line {error.lineno}: {error.msg}.") from error
+    except Exception as error:
+        del sys.modules[name]
+        raise EnvironmentFault(f"{path.name} can't be loaded: {type(error).__name__}: {error}") from error
+    module.__dict__["__pgfast_digest__"] = digest
+    return module
+
+
+def construct(cls: type, parameters: Mapping[str, Any]) -> Any:
+    """An environment with parameters given by name; strings, as the command line has them, become numbers."""
+    fields: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
+    for name in parameters:
+        if name not in fields:
+            if not fields:
+                raise PgfastError(f"{cls.__name__} has no parameters, so {name!r} can't be set.")
+            raise unknown(f"parameter of {cls.__name__}", name, fields)
+    missing = [f for f in fields if f not in cls._field_defaults and f not in parameters]  # type: ignore[attr-defined]
+    if missing:
+        raise PgfastError(f"{cls.__name__} needs a value for its parameter {missing[0]!r}.")
+    return normalised(cls(**parameters))
+
+
+def normalised(env: Any) -> Any:
+    """The same environment with every parameter of the type it is declared with, so that none changes what is compiled."""
+    cls = type(env)
+    try:
+        hints = get_type_hints(cls)
+    except Exception:  # a hint that can't be evaluated says nothing
+        hints = {}
+    values = {}
+    for name, value in env._asdict().items():
+        default = cls._field_defaults.get(name)
+        kind = hints.get(name, type(default))
+        kind = type(default) if kind not in (int, float, bool) and isinstance(default, bool | int | float) else kind
+        values[name] = _as_kind(cls, name, value, kind)
+    return cls(**values)
+
+
+def _as_kind(cls: type, name: str, value: Any, kind: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
+    if kind is bool:
+        truths = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        if isinstance(value, str) and value.lower() in truths:
+            return truths[value.lower()]
+        return bool(value)
+    if kind in (int, float):
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be {'a whole number' if kind is int else 'a number'}.") from None
+        if kind is int and not isinstance(value, str) and number != value:
+            raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be a whole number.")
+        return number
+    return value

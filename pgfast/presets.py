@@ -1,0 +1,39 @@
+"""Settings that suit an environment: what a run takes where the user says nothing.
+
+A line here is all that a bundled environment needs; anything else gets DEFAULT.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+DEFAULT: dict[str, Any] = {
+    "gamma": 1.0,
+    "baseline": "mean",
+    "optimizer": "adam",
+    "lr": 0.02,
+    "lr_value": 0.05,
+    "batch": 64,
+    "episodes": 50_000,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "ShortCorridor": {
+        "policy": "state-action",
+        "optimizer": "sgd",
+        "lr": 2.0**-9,
+        "baseline": "value",
+        "lr_value": 2.0**-6,
+        "batch": 1,
+        "episodes": 2_000,
+    },
+    "FrozenLake-v1": {"lr": 0.1, "batch": 1024, "episodes": 1_000_000, "entropy": 1e-3},
+    "FrozenLake8x8-v1": {"lr": 0.1, "batch": 1024, "episodes": 2_000_000, "entropy": 1e-3},
+    "CliffWalking-v1": {"lr": 0.1, "batch": 64, "episodes": 100_000, "max_steps": 200},
+    "CartPole-v1": {"gamma": 0.99, "bias": False, "lr": 0.05, "batch": 32, "episodes": 10_000},
+}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The settings for an environment's name, on top of the defaults."""
+    return {**DEFAULT, **PRESETS.get(name, {})}

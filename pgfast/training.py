@@ -1,0 +1,293 @@
+"""Driving the kernels: which schedule, how many threads, how long a call, and what has been logged so far."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pgfast.compiler import LANES, Kernel
+from pgfast.errors import EnvironmentFault, PgfastError
+from pgfast.kernels.batches import work_on_batches
+from pgfast.kernels.learner import (
+    COUNT,
+    ENTROPY,
+    EPISODES,
+    EXPONENT,
+    FAILED,
+    LAST,
+    LENGTH,
+    MANTISSA,
+    MOVES,
+    NORM,
+    REFERENCE,
+    SQUARES,
+    STEPS,
+    SUM,
+    Learner,
+    Optimisation,
+    make_accounts,
+    make_room,
+)
+from pgfast.kernels.lanes import FAULT
+from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
+from pgfast.kernels.runs import work_on_runs
+from pgfast.models import FIRST_TAPE, Model, grow
+from pgfast.probe import Traits
+from pgfast.random import EVALUATE, TRAIN
+
+CALL_SECONDS = 0.05  # what a call to a kernel should take
+SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
+MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
+BLOCK = 128  # episodes of a block
+MOST_BLOCKS = 64
+SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything a kernel needs to know about what is played and learned."""
+
+    env: Any
+    traits: Traits
+    model: Model
+    algorithm: Any
+    optimisation: Optimisation
+    seed: int
+    values: int  # weights of the learned baseline; 0 without one
+
+    @property
+    def in_loop(self) -> bool:
+        return bool(self.algorithm.in_loop)
+
+    @property
+    def counts(self) -> bool:
+        """Are the scores of a batch summed beside its gradient?"""
+        return bool(self.algorithm.leaves_one_out) or (self.model.tabular and self.algorithm.entropy != 0.0)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a log as numbers a person reads; each array (runs, rows), NaN where there is nothing yet."""
+
+    episodes: np.ndarray
+    steps: np.ndarray
+    mean_return: np.ndarray
+    std_return: np.ndarray
+    entropy: np.ndarray  # nats a step
+    gradient_norm: np.ndarray  # root mean square over the updates of the row
+
+
+def read_log(log: np.ndarray) -> Rows:
+    """Statistics of a log (runs, rows, N_STATS)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n = log[:, :, COUNT]
+        mean = log[:, :, SUM] / n
+        variance = np.maximum(log[:, :, SQUARES] - n * mean * mean, 0.0) / np.maximum(n - 1.0, 1.0)
+        surprise = -(np.log(log[:, :, MANTISSA]) + np.log(2.0) * log[:, :, EXPONENT])
+        entropy = (log[:, :, ENTROPY] + surprise) / log[:, :, LENGTH]
+        norm = np.sqrt(log[:, :, NORM] / log[:, :, MOVES])
+    return Rows(n, log[:, :, LENGTH], log[:, :, REFERENCE] + mean, np.where(n > 0, np.sqrt(variance), np.nan), entropy, norm)
+
+
+def default_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chooses_runs(problem: Problem, runs: int) -> bool:
+    """Whether lanes are runs; it depends on the configuration only, never on the machine."""
+    few_rows = problem.model.n_rows * LANES <= 2**22
+    return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
+
+
+@dataclass
+class Worker:
+    """What belongs to one thread."""
+
+    workspace: np.record
+    memory: Any
+    room: Any
+    accounts: Any = None
+
+
+@dataclass
+class Job:
+    """A piece of work for all threads: episodes first … last − 1 of every run, learned from or only played.
+
+    `advance` calls the kernels once in every thread; the caller looks at `learner` in between.
+    """
+
+    problem: Problem
+    learner: Learner
+    runs: int
+    first: int
+    last: int
+    learn: bool = True
+    deterministic: bool = False
+    log_every: int | None = None
+    log_origin: int | None = None
+    threads: int | None = None
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    load_seconds: float = 0.0
+    finished: bool = False
+    workers: list[Worker] = field(default_factory=list)
+    budget: int = 512
+
+    def __post_init__(self) -> None:
+        self.by_runs = chooses_runs(self.problem, self.runs)
+        self.kernel: Kernel = work_on_runs if self.by_runs else work_on_batches
+        self.plan = self._plan()
+        self.team = make_team()
+        tasks = self.plan.runs * (self.plan.copies if self.by_runs else self._blocks())
+        self.threads = max(1, min(self.threads or default_threads(), tasks))
+        if self.by_runs:
+            width = min(LANES, -(-tasks // self.threads))
+            self.plan = self.plan._replace(width=width)
+        self.shared = None if self.by_runs else self._accounts(self.plan.runs * self._blocks())
+
+    def _blocks(self) -> int:
+        return -(-self.plan.batch // self.plan.block)
+
+    def _plan(self) -> Plan:
+        problem, episodes = self.problem, self.last - self.first
+        batch = problem.optimisation.batch if self.learn else max(1, episodes)
+        blocks = max(1, min(MOST_BLOCKS, batch // BLOCK))
+        copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
+        self.learner.clock[:, LAST] = self.last
+        if copies > 1:
+            self._share_out(copies)
+        return Plan(
+            learn=int(self.learn),
+            deterministic=int(self.deterministic),
+            stream=TRAIN if self.learn else EVALUATE,
+            paired=int(problem.traits.paired),
+            runs=self.runs,
+            copies=copies,
+            batch=batch if self.learn or not self.by_runs else 2**40,
+            block=-(-batch // blocks),
+            width=LANES,
+            first_episode=self.first,
+            last_episode=self.last,
+            max_steps=np.uint64(problem.traits.max_steps),
+            first_action=problem.traits.first_action,
+            log_every=self.log_every or 2**40,
+            log_origin=self.first if self.log_origin is None else self.log_origin,
+            k0=np.uint64(problem.seed & 0xFFFFFFFF),
+            k1=np.uint64(problem.seed >> 32),
+        )
+
+    def _share_out(self, copies: int) -> None:
+        """Give each slot of a run its share of the episodes."""
+        bounds = self.first + np.linspace(0, self.last - self.first, copies + 1).astype(np.int64)
+        clock = np.zeros((self.runs * copies, self.learner.clock.shape[1]), np.int64)
+        clock[:, EPISODES] = np.tile(bounds[:-1], self.runs)
+        clock[:, LAST] = np.tile(bounds[1:], self.runs)
+        clock[:, FAILED] = -1
+        log = np.repeat(self.learner.log, copies, axis=0)
+        self.learner = self.learner._replace(clock=clock, log=log)
+
+    def _accounts(self, count: int) -> Any:
+        n_rows = self.problem.model.n_rows if self.learn else 0
+        return make_accounts(count, n_rows, self.problem.values if self.learn else 0, self.problem.counts and self.learn)
+
+    def _worker(self) -> Worker:
+        problem, model = self.problem, self.problem.model
+        capacity = min(FIRST_TAPE, problem.traits.max_steps + 4)
+        return Worker(
+            model.workspace(problem.traits.like, problem.values, problem.in_loop),
+            model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),
+            make_room(model.n_parameters, problem.values, model.n_actions),
+            self.shared if self.shared is not None else self._accounts(LANES),
+        )
+
+    def _arguments(self, worker: Worker, budget: int) -> tuple[Any, ...]:
+        p = self.problem
+        return (
+            p.env, p.traits.like, p.model.policy, p.algorithm, p.optimisation, self.plan, self.learner, worker.accounts,
+            worker.workspace, worker.memory, worker.room, self.team, budget,
+        )  # fmt: skip
+
+    def prepare(self) -> None:
+        """Compile the kernel, or load it from the cache."""
+        self.workers = [self._worker() for _ in range(self.threads or 1)]
+        made = self.kernel.prepare(*self._arguments(self.workers[0], 1))
+        self.compile_seconds += made.compile_seconds
+        self.load_seconds += made.load_seconds
+
+    def advance(self, pool: ThreadPoolExecutor | None) -> None:
+        """One call of the kernel in every thread."""
+        start = time.perf_counter()
+        self.team[STOP] = 0
+        if pool is None:
+            statuses = [self._call(w) for w in self.workers]
+        else:
+            waiting = [pool.submit(self._call, w) for w in self.workers]
+            errors = [f.exception() for f in waiting]
+            for error in errors:
+                if error is not None:
+                    raise error
+            statuses = [f.result() for f in waiting]
+        taken = time.perf_counter() - start
+        self.seconds += taken
+        if OUTSIDE in statuses:
+            raise self._outside()
+        for worker, status in zip(self.workers, statuses, strict=True):
+            if status == TAPE_FULL:
+                worker.memory = grow(worker.memory, self.problem.algorithm.gamma)
+        self.finished = all(s == FINISHED for s in statuses)
+        self.budget = max(64, min(2**22, int(self.budget * min(4.0, max(0.25, CALL_SECONDS / max(taken, 1e-6))))))
+
+    def _call(self, worker: Worker) -> int:
+        try:
+            return int(self.kernel(*self._arguments(worker, self.budget)))
+        except BaseException:
+            self.team[STOP] = 1  # nobody waits for a thread that is gone
+            raise
+
+    def _outside(self) -> PgfastError:
+        traits = self.problem.traits
+        for worker in self.workers:
+            worker.workspace.lanes.control[FAULT] = 0
+        last = traits.first_observation + (traits.n_observations or 0) - 1
+        return EnvironmentFault(
+            f"{type(self.problem.env).__name__} showed an observation outside its space: with {traits.n_observations} "
+            f"observations they must be from {traits.first_observation} to {last}."
+        )
+
+    def settle(self) -> None:
+        """Give every run the parameters and statistics that lanes still hold; the job can't go on after that."""
+        if self.by_runs and not self.finished:
+            for worker in self.workers:
+                self.kernel(*self._arguments(worker, SETTLE))
+        self.finished = True
+
+    def run(self, between: Callable[[], bool | None] | None = None) -> bool:
+        """Call the kernels until all episodes are played; `between` is called after each call and stops it by returning
+        False. Returns whether all were played."""
+        self.prepare()
+        threads = self.threads or 1
+        with ThreadPoolExecutor(threads, "pgfast") if threads > 1 else nullcontext() as pool:
+            while not self.finished:
+                self.advance(pool)
+                if between is not None and between() is False and not self.finished:
+                    self.settle()
+                    return False
+        return True
+
+
+def failures(learner: Learner) -> list[tuple[int, int]]:
+    """(run, episode) of each run whose θ stopped being finite."""
+    return [(int(k), int(e)) for k, e in enumerate(learner.clock[:, FAILED]) if e >= 0]
+
+
+def total_steps(learner: Learner) -> int:
+    """Steps of all runs so far."""
+    return int(learner.clock[:, STEPS].sum())
