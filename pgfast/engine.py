@@ -49,9 +49,9 @@ class Engine:
         Everything random is a function of it.
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
-        ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``, ``max_steps``,
-        ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``. What is not given suits the
-        environment (`pgfast.presets`).
+        ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
+        ``max_steps``, ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``. What is not
+        given suits the environment (`pgfast.presets`).
 
     Raises
     ------
@@ -121,8 +121,8 @@ class Engine:
             return np.full((k, self.model.n_parameters), float(theta))
         if theta.size != self.model.n_parameters:
             raise PgfastError(
-                f"theta0 has {theta.size} numbers: the {self.model.name} policy has {self.model.n_parameters} parameters, "
-                f"of shape {shape}."
+                f"theta0 has {theta.size} numbers: the {self.model.name} policy has {self.model.n_parameters} "
+                f"parameters, of shape {shape}."
             )
         return np.tile(theta.reshape(1, -1), (k, 1))
 
@@ -137,7 +137,8 @@ class Engine:
     @property
     def theta(self) -> np.ndarray:
         """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D) state–action."""
-        return self._learner.runs[:, : self.model.n_parameters].reshape(-1, *self.model.shape).copy()
+        flat: np.ndarray = self._learner.runs[:, : self.model.n_parameters]
+        return flat.reshape(-1, *self.model.shape).copy()
 
     @property
     def value_weights(self) -> np.ndarray | None:
@@ -145,7 +146,8 @@ class Engine:
         if self._problem.values == 0:
             return None
         at = self._learner.weights_at
-        return self._learner.runs[:, at : at + self._problem.values].copy()
+        weights: np.ndarray = self._learner.runs[:, at : at + self._problem.values]
+        return weights.copy()
 
     @property
     def optimum(self) -> float | None:
@@ -173,9 +175,9 @@ class Engine:
     ) -> Training:
         """Train every run for `episodes` more episodes (by default, the settings').
 
-        `callback` is called several times a second with a `Progress`; returning False ends training. `threads` defaults to
-        all processors; no result depends on it. Raises nothing when θ stops being finite: that run keeps its last good
-        policy, and `Training.failed` says which and when.
+        `callback` is called several times a second with a `Progress`; returning False ends training. `threads` defaults
+        to all processors; no result depends on it. Raises nothing when θ stops being finite: that run keeps its last
+        good policy, and `Training.failed` says which and when.
         """
         count = self.settings.episodes if episodes is None else episodes
         if count < 1:
@@ -186,7 +188,9 @@ class Engine:
         every = self._points_apart(count)
         steps_before = total_steps(self._learner)
         self._learner = self._learner._replace(log=make_log(self.settings.runs, -(-count // every)))
-        job = Job(self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads)
+        job = Job(
+            self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads
+        )
         seen = _Clockwork(job, every, count, steps_before)
         done = job.run(lambda: seen.look(callback))
         curve = seen.curve()
@@ -211,8 +215,8 @@ class Engine:
         self, episodes: int | None = None, *, deterministic: bool = False, threads: int | None = None
     ) -> Evaluation:
         """Play fresh episodes (by default, the settings' `evaluation_episodes`, shared out among the runs) without
-        learning; with `deterministic` the action is always the one preferred. No episode is played twice, nor ever one of
-        training."""
+        learning; with `deterministic` the action is always the one preferred. No episode is played twice, nor ever one
+        of training."""
         runs = self.settings.runs
         count = episodes if episodes is not None else max(1, math.ceil(self.settings.evaluation_episodes / runs))
         if count < 1:
@@ -222,7 +226,14 @@ class Engine:
         learner = self._learner._replace(clock=clock, log=make_log(runs, 1))
         first, self._evaluated = self._evaluated, self._evaluated + count
         job = Job(
-            self._problem, learner, runs, first, first + count, learn=False, deterministic=deterministic, threads=threads
+            self._problem,
+            learner,
+            runs,
+            first,
+            first + count,
+            learn=False,
+            deterministic=deterministic,
+            threads=threads,
         )
         job.run()
         return _evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
@@ -284,13 +295,14 @@ def _check(settings: Settings) -> None:
     apart = settings.log_every
     if apart is not None and apart % settings.batch:
         raise PgfastError(
-            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so log_every must be a "
-            f"multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
+            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so log_every must be "
+            f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
         )
 
 
 class _Clockwork:
-    """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was there."""
+    """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was
+    there."""
 
     def __init__(self, job: Job, every: int, count: int, steps_before: int) -> None:
         self.job, self.every, self.count, self.steps_before = job, every, count, steps_before

@@ -69,7 +69,8 @@ def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
         table = TabularMDP.from_gymnasium(env)
         return Source(table.environment(), table.name, {}, table=table)
     raise PgfastError(
-        f"{env!r} is no environment: give an id (see `pgfast envs`), a file, a NamedTuple with step and reset, or a TabularMDP."
+        f"{env!r} is no environment: give an id (see `pgfast envs`), a file, a NamedTuple with step and "
+        f"reset, or a TabularMDP."
     )
 
 
@@ -77,7 +78,12 @@ def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     if name in BUNDLED:
         file, class_name = BUNDLED[name]
         path = bundled_folder() / file
-        return Source(construct(load_class(path, class_name, f"pgfast._envs.{path.stem}"), parameters), name, parameters, file=path)
+        return Source(
+            construct(load_class(path, class_name, f"pgfast._envs.{path.stem}"), parameters),
+            name,
+            parameters,
+            file=path,
+        )
     path_part, _, class_part = name.partition(":")
     if path_part.endswith(".py"):
         path = Path(path_part).expanduser()
@@ -101,8 +107,8 @@ def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
         raise PgfastError(f"Gymnasium can't make {name}: {error}") from error
     if not isinstance(getattr(env.unwrapped, "P", None), dict):
         raise PgfastError(
-            f"{name} is a Gymnasium environment without a transition table: pgfast can't compile it; write its dynamics "
-            f"as a file (see docs/environments.md), or choose from {', '.join(sorted({*BUNDLED, *TABLES}))}."
+            f"{name} is a Gymnasium environment without a transition table: pgfast can't compile it; write its "
+            f"dynamics as a file (see docs/environments.md), or choose from {', '.join(sorted({*BUNDLED, *TABLES}))}."
         )
     table = TabularMDP.from_gymnasium(env)
     env.close()
@@ -112,7 +118,9 @@ def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
 def _from_object(env: Any) -> Source:
     cls = type(env)
     known = [name for name, (_, class_name) in BUNDLED.items() if cls.__name__ == class_name]
-    parameters = {k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]}
+    parameters = {
+        k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]
+    }
     if known and cls.__module__.startswith("pgfast._envs"):
         return Source(normalised(env), known[0], parameters)
     try:
@@ -134,11 +142,16 @@ def bundled_folder() -> Path:
 
 def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
     """The environment class in a file: the one named, or the only one there is."""
-    module = _load_module(path, module_name or f"pgfast_user.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}")
+    module = _load_module(
+        path, module_name or f"pgfast_user.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    )
     found = {
         name: value
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields") and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, tuple)
+        and hasattr(value, "_fields")
+        and value.__module__ == module.__name__
     }
     if class_name is not None:
         if class_name not in found:
@@ -150,13 +163,16 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     if not candidates:
         raise _no_class(path)
     if len(candidates) > 1:
-        raise PgfastError(f"{path.name} has {len(candidates)} environments: say which, as {path.name}:{sorted(candidates)[0]}.")
+        raise PgfastError(
+            f"{path.name} has {len(candidates)} environments: say which, as {path.name}:{sorted(candidates)[0]}."
+        )
     return next(iter(candidates.values()))
 
 
 def _no_class(path: Path) -> EnvironmentFault:
     return EnvironmentFault(
-        f"{path.name} has no environment: write a class that derives from typing.NamedTuple, with methods reset and step."
+        f"{path.name} has no environment: write a class that derives from typing.NamedTuple, with methods reset "
+        f"and step."
     )
 
 
@@ -168,7 +184,7 @@ def _load_module(path: Path, name: str) -> ModuleType:
     if known is not None and getattr(known, "__pgfast_digest__", None) == digest:
         return known
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if not name.startswith("pgfast._envs") and str(path.parent) not in sys.path:
@@ -200,7 +216,8 @@ def construct(cls: type, parameters: Mapping[str, Any]) -> Any:
 
 
 def normalised(env: Any) -> Any:
-    """The same environment with every parameter of the type it is declared with, so that none changes what is compiled."""
+    """The same environment with every parameter of the type it is declared with, so that none changes what is
+    compiled."""
     cls = type(env)
     try:
         hints = get_type_hints(cls)
@@ -227,7 +244,9 @@ def _as_kind(cls: type, name: str, value: Any, kind: Any) -> Any:
         try:
             number = kind(value)
         except (TypeError, ValueError):
-            raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be {'a whole number' if kind is int else 'a number'}.") from None
+            raise PgfastError(
+                f"{cls.__name__}.{name} is {value!r}: it must be {'a whole number' if kind is int else 'a number'}."
+            ) from None
         if kind is int and not isinstance(value, str) and number != value:
             raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be a whole number.")
         return number

@@ -58,7 +58,10 @@ def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs
     flat = np.asarray(obs).reshape(-1) if single else x.reshape(-1, x.shape[-1])
     scalar = not single and not isinstance(traits.observation, tuple)
     rows = [
-        [np.dot(theta, env.features(int(o) if single else (float(o[0]) if scalar else tuple(map(float, o))), a)) for a in actions]
+        [
+            np.dot(theta, env.features(int(o) if single else (float(o[0]) if scalar else tuple(map(float, o))), a))
+            for a in actions
+        ]
         for o in flat
     ]
     shape = np.shape(obs) if single else x.shape[:-1]

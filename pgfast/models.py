@@ -1,7 +1,7 @@
 """Policies by name: what each is made of for a given environment.
 
-A new policy is a class in `pgfast.policies` and a line in POLICIES here; a new feature map one in `pgfast.features` and a
-line in the function that chooses.
+A new policy is a class in `pgfast.policies` and a line in POLICIES here; a new feature map one in `pgfast.features` and
+a line in the function that chooses.
 """
 
 from __future__ import annotations
@@ -96,12 +96,14 @@ def build(name: str, env: Any, traits: Traits, bias: bool) -> Model:
 def _tabular(env: Any, traits: Traits, bias: bool) -> Model:
     if traits.n_observations is None:
         raise PgfastError(
-            "policy is 'tabular', but the observations are real numbers: choose 'linear', or give observe whole numbers "
-            "and the environment a Discrete observation space."
+            "policy is 'tabular', but the observations are real numbers: choose 'linear', or give observe whole "
+            "numbers and the environment a Discrete observation space."
         )
     s, a = traits.n_observations, traits.n_actions
     if s * a >= 2**31:
-        raise PgfastError(f"A table of {s} observations and {a} actions is too large: it can have up to {2**31 - 1} entries.")
+        raise PgfastError(
+            f"A table of {s} observations and {a} actions is too large: it can have up to {2**31 - 1} entries."
+        )
     policy = TabularSoftmax(s, a, row_stride(a), traits.first_observation)
     return Model("tabular", policy, (s, a), s * a, s * policy.stride, s, 0)
 
@@ -148,5 +150,7 @@ def _feature_example(env: Any, traits: Traits) -> tuple[float, ...]:
             raise EnvironmentFault(f"{type(env).__name__}: features gives {x!r}: it must be a tuple of numbers.")
         lengths.add(len(x))
     if len(lengths) > 1:
-        raise EnvironmentFault(f"{type(env).__name__}: features gives tuples of different lengths for different actions.")
+        raise EnvironmentFault(
+            f"{type(env).__name__}: features gives tuples of different lengths for different actions."
+        )
     return (0.0,) * lengths.pop()

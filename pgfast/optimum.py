@@ -67,7 +67,12 @@ def _greedy(steps: sparse.csr_matrix, reward: np.ndarray, shape: tuple[int, int]
 
 
 def _play(
-    steps: sparse.csr_matrix, reward: np.ndarray, start: np.ndarray, policy: np.ndarray, shape: tuple[int, int], length: int
+    steps: sparse.csr_matrix,
+    reward: np.ndarray,
+    start: np.ndarray,
+    policy: np.ndarray,
+    shape: tuple[int, int],
+    length: int,
 ) -> float:
     """Expected return of a deterministic stationary policy."""
     rows = np.arange(shape[0]) * shape[1] + policy
@@ -82,7 +87,12 @@ def _play(
 
 
 def _exchange(
-    steps: sparse.csr_matrix, reward: np.ndarray, start: np.ndarray, policy: np.ndarray, shape: tuple[int, int], length: int
+    steps: sparse.csr_matrix,
+    reward: np.ndarray,
+    start: np.ndarray,
+    policy: np.ndarray,
+    shape: tuple[int, int],
+    length: int,
 ) -> float:
     """Exchange single actions as long as one helps."""
     best = _play(steps, reward, start, policy, shape, length)

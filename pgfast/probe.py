@@ -50,15 +50,16 @@ def probe(source: Source, max_steps: int | None = None) -> Traits:
     observation_space, action_space = _space(env, "observation_space", label), _space(env, "action_space", label)
     if not hasattr(action_space, "n"):
         raise PgfastError(
-            f"{label} has the action space {action_space}: the policies of pgfast {_version()} choose among discrete actions "
-            f"(gymnasium.spaces.Discrete)."
+            f"{label} has the action space {action_space}: the policies of pgfast {_version()} choose among discrete "
+            f"actions (gymnasium.spaces.Discrete)."
         )
     n_actions, first_action = int(action_space.n), int(getattr(action_space, "start", 0))
     like, observation = _play(env, label, first_action, n_actions)
     discrete = hasattr(observation_space, "n")
     if discrete and not isinstance(observation, int):
         raise EnvironmentFault(
-            f"{label}: observe gives {observation!r}, where the observation space {observation_space} has whole numbers."
+            f"{label}: observe gives {observation!r}, where the observation space {observation_space} has whole "
+            f"numbers."
         )
     own = getattr(env, "max_steps", None)
     limit = max_steps or own
@@ -98,7 +99,9 @@ def _check_methods(cls: type, label: str) -> None:
                 raise EnvironmentFault(f"{label} has no method {name}: write `def {name}({form})`.")
             continue
         if not isinstance(method, FunctionType):
-            raise EnvironmentFault(f"{label}: {name} is no plain method: write `def {name}({form})` without a decorator.")
+            raise EnvironmentFault(
+                f"{label}: {name} is no plain method: write `def {name}({form})` without a decorator."
+            )
         given = inspect.signature(method)
         if len(given.parameters) != count:
             raise EnvironmentFault(f"{label}: {name} is defined as {name}{given}: write `def {name}({form})`.")
@@ -108,7 +111,9 @@ def _space(env: Any, name: str, label: str) -> Any:
     try:
         return getattr(env, name)
     except AttributeError as error:
-        raise EnvironmentFault(f"{label} has no {name}: write it as a property that gives a gymnasium space ({error}).") from error
+        raise EnvironmentFault(
+            f"{label} has no {name}: write it as a property that gives a gymnasium space ({error})."
+        ) from error
 
 
 def _play(env: Any, label: str, first_action: int, n_actions: int, steps: int = 64) -> tuple[Any, Any]:
@@ -126,7 +131,9 @@ def _play(env: Any, label: str, first_action: int, n_actions: int, steps: int = 
         if isinstance(reward, bool) or not isinstance(reward, int | float | np.number):
             raise EnvironmentFault(f"{label}: step gives the reward {reward!r}: it must be a number.")
         if not math.isfinite(reward):
-            raise EnvironmentFault(f"{label}: step gives the reward {reward} for action {action}: it must be a finite number.")
+            raise EnvironmentFault(
+                f"{label}: step gives the reward {reward} for action {action}: it must be a finite number."
+            )
         if not isinstance(terminated, bool | np.bool_):
             raise EnvironmentFault(f"{label}: step gives {terminated!r} for terminated: it must be True or False.")
         if terminated:
@@ -181,7 +188,9 @@ def _number(value: Any, label: str, method: str, whole: Any) -> Any:
 def _widen(like: Any, seen: Any, label: str) -> Any:
     """`like`, with a float wherever either has one."""
     if isinstance(like, tuple) != isinstance(seen, tuple) or (isinstance(like, tuple) and len(like) != len(seen)):
-        raise EnvironmentFault(f"{label}: reset gives a state like {like!r} and step one like {seen!r}: they must have one form.")
+        raise EnvironmentFault(
+            f"{label}: reset gives a state like {like!r} and step one like {seen!r}: they must have one form."
+        )
     if isinstance(like, tuple):
         return tuple(float(a) if isinstance(b, float) else a for a, b in zip(like, seen, strict=True))
     return float(like) if isinstance(seen, float) else like
@@ -197,7 +206,9 @@ def _draws(cls: type) -> bool:
     """Does the environment's step look at its key?"""
     step: Any = class_attribute(cls, "step")
     name = list(inspect.signature(step).parameters)[3]
-    return any(i.argval == name or (isinstance(i.argval, tuple) and name in i.argval) for i in dis.get_instructions(step))
+    return any(
+        i.argval == name or (isinstance(i.argval, tuple) and name in i.argval) for i in dis.get_instructions(step)
+    )
 
 
 def _optimum(env: Any) -> float | None:

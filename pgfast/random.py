@@ -73,7 +73,7 @@ def philox(c0, c1, c2, c3, k0, k1, rounds):
 def to_unit(high, low):
     """Two random words to a multiple of 2**-52 in [0, 1), uniform."""
     mantissa = ((high & _LOW) << _20) | ((low & _LOW) >> _12)
-    return as_float(np.int64(mantissa | _ONE)) - 1.0
+    return as_float(np.int64(mantissa | _ONE)) - 1.0  # type: ignore[arg-type]
 
 
 @leaf

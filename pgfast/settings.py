@@ -57,7 +57,12 @@ def _in_words(problem: Any) -> PgfastError:
     given, context = problem["input"], problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
         return unknown("setting", name, Settings.model_fields)
-    bounds = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than", "less_than_equal": "at most"}
+    bounds = {
+        "greater_than": "more than",
+        "greater_than_equal": "at least",
+        "less_than": "less than",
+        "less_than_equal": "at most",
+    }
     keys = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
     if problem["type"] in bounds:
         return PgfastError(f"{name} is {given}: it must be {bounds[problem['type']]} {context[keys[problem['type']]]}.")

@@ -29,10 +29,14 @@ def save(engine: Engine, folder: Path) -> None:
     if engine.source.table is not None and not _findable(engine):
         settings["env"] = TABLE
         settings["env_parameters"] = {}
-        save_file(*_table_tensors(engine.source.table), str(folder / TABLE))
+        save_file(_table_tensors(engine.source.table), str(folder / TABLE))
     (folder / CONFIG).write_bytes(tomli_w.dumps(settings).encode())
     tensors = {"runs": engine._learner.runs, "clock": engine._learner.clock}
-    metadata = {"shape": json.dumps(engine.model.shape), "policy": engine.model.name, "evaluated": str(engine._evaluated)}
+    metadata = {
+        "shape": json.dumps(engine.model.shape),
+        "policy": engine.model.name,
+        "evaluated": str(engine._evaluated),
+    }
     save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
 
 
@@ -78,7 +82,9 @@ def make_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise PgfastError(f"The folder {folder} can't be written: {error.strerror}; choose another with --out.") from None
+        raise PgfastError(
+            f"The folder {folder} can't be written: {error.strerror}; choose another with --out."
+        ) from None
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -107,17 +113,21 @@ def _same_table(engine: Engine) -> bool:
         return False
     mine = engine.source.table
     assert mine is not None
-    if table is None or (table.n_states, table.n_actions, table.max_steps) != (mine.n_states, mine.n_actions, mine.max_steps):
+    if table is None or (table.n_states, table.n_actions, table.max_steps) != (
+        mine.n_states,
+        mine.n_actions,
+        mine.max_steps,
+    ):
         return False
     same = all(np.array_equal(a, b) for a, b in zip(table.outcomes, mine.outcomes, strict=True))
     return same and np.array_equal(table.rho0, mine.rho0)
 
 
-def _table_tensors(table: TabularMDP) -> tuple[dict[str, np.ndarray], dict[str, None]] | Any:
+def _table_tensors(table: TabularMDP) -> dict[str, np.ndarray]:
     o = table.outcomes
     arrays = {**{k: np.ascontiguousarray(v) for k, v in o._asdict().items()}, "rho0": table.rho0}
     sizes = np.array([table.n_states, table.n_actions, table.max_steps or 0], np.int64)
-    return ({**arrays, "sizes": sizes},)
+    return {**arrays, "sizes": sizes}
 
 
 def _read_table(path: Path) -> TabularMDP:

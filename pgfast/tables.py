@@ -1,6 +1,7 @@
 """Finite Markov decision processes given by arrays, and the environment that plays them.
 
-Notation: S states, A actions, P[s, a, s′] transition probabilities, R rewards, rho0 the distribution of the first state.
+Notation: S states, A actions, P[s, a, s′] transition probabilities, R rewards, rho0 the distribution of the first
+state.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -190,8 +191,8 @@ ENTRY = 4  # words of an entry: its chance of being kept, both codes, both rewar
 
 
 class TableEnvironment(NamedTuple):
-    """Plays a TabularMDP; for each (state, action) a row of `width` entries, taken with probability 1/width each, and then
-    kept or exchanged for another (the alias method, Walker 1977).
+    """Plays a TabularMDP; for each (state, action) a row of `width` entries, taken with probability 1/width each, and
+    then kept or exchanged for another (the alias method, Walker 1977).
 
     An entry is four words next to each other in memory: the chance that it is kept (the bits of a float), the codes of
     what follows if kept (low half) and if not (high half), and the rewards of both (bits of floats). A code is
@@ -286,8 +287,8 @@ def _check_rows(p: np.ndarray) -> None:
     if len(bad):
         s, a, following = (int(i) for i in bad[0])
         raise PgfastError(
-            f"P[{s}, {a}, {following}] is {p[s, a, following]:g}: the probability of going from state {s} by action {a} "
-            f"to state {following} can't be negative."
+            f"P[{s}, {a}, {following}] is {p[s, a, following]:g}: the probability of going from state {s} by action "
+            f"{a} to state {following} can't be negative."
         )
     _check_sums(p.sum(axis=2))
 
@@ -321,7 +322,7 @@ def _terminal_states(p: np.ndarray, rewards: np.ndarray, terminal: ArrayLike | N
     if given.dtype == bool and given.shape == (n,):
         return given
     if given.dtype.kind in "iu" and given.ndim == 1 and (given.size == 0 or (given.min() >= 0 and given.max() < n)):
-        ends = np.zeros(n, bool)
+        ends: np.ndarray = np.zeros(n, bool)
         ends[given] = True
         return ends
     raise PgfastError(f"terminal is {terminal!r}: give {n} truth values, or a list of states from 0 to {n - 1}.")
@@ -334,5 +335,8 @@ def _first_states(env: Any, n_states: int) -> np.ndarray:
         return np.asarray(known, float) / np.sum(known)
     seen = {int(env.reset(seed=seed)[0]) for seed in range(32)}
     if len(seen) > 1:
-        raise PgfastError(f"{env} starts in different states and doesn't say how likely each is (initial_state_distrib).")
-    return np.eye(n_states)[seen.pop()]
+        raise PgfastError(
+            f"{env} starts in different states and doesn't say how likely each is (initial_state_distrib)."
+        )
+    first: np.ndarray = np.eye(n_states)[seen.pop()]
+    return first

@@ -15,6 +15,7 @@ import numpy as np
 from pgfast.compiler import LANES, Kernel
 from pgfast.errors import EnvironmentFault, PgfastError
 from pgfast.kernels.batches import work_on_batches
+from pgfast.kernels.lanes import FAULT
 from pgfast.kernels.learner import (
     COUNT,
     ENTROPY,
@@ -35,7 +36,6 @@ from pgfast.kernels.learner import (
     make_accounts,
     make_room,
 )
-from pgfast.kernels.lanes import FAULT
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
 from pgfast.models import FIRST_TAPE, Model, grow
@@ -93,7 +93,9 @@ def read_log(log: np.ndarray) -> Rows:
         surprise = -(np.log(log[:, :, MANTISSA]) + np.log(2.0) * log[:, :, EXPONENT])
         entropy = (log[:, :, ENTROPY] + surprise) / log[:, :, LENGTH]
         norm = np.sqrt(log[:, :, NORM] / log[:, :, MOVES])
-    return Rows(n, log[:, :, LENGTH], log[:, :, REFERENCE] + mean, np.where(n > 0, np.sqrt(variance), np.nan), entropy, norm)
+    return Rows(
+        n, log[:, :, LENGTH], log[:, :, REFERENCE] + mean, np.where(n > 0, np.sqrt(variance), np.nan), entropy, norm
+    )
 
 
 def default_threads() -> int:
@@ -196,7 +198,9 @@ class Job:
 
     def _accounts(self, count: int) -> Any:
         n_rows = self.problem.model.n_rows if self.learn else 0
-        return make_accounts(count, n_rows, self.problem.values if self.learn else 0, self.problem.counts and self.learn)
+        return make_accounts(
+            count, n_rows, self.problem.values if self.learn else 0, self.problem.counts and self.learn
+        )
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model

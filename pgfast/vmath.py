@@ -1,9 +1,9 @@
 """Elementary functions that loops can vectorise: polynomials without a branch, a table or a call.
 
-Within 1.1 ulp of the true value for exp, 0.8 for log, 1.5 for sin and cos (measured by the tests), the same bits in a vector
-register and out of it. Each works in plain Python too. Reductions by Cody and Waite with fused multiply-adds; exp's
-polynomial is a minimax fit of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2 with relative error 4e-18 of eʳ, those of log, sin and cos
-are the ones of fdlibm (Sun Microsystems, 1993).
+Within 1.1 ulp of the true value for exp, 0.8 for log, 1.5 for sin and cos (measured by the tests), the same bits in a
+vector register and out of it. Each works in plain Python too. Reductions by Cody and Waite with fused multiply-adds;
+exp's polynomial is a minimax fit of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2 with relative error 4e-18 of eʳ, those of log,
+sin and cos are the ones of fdlibm (Sun Microsystems, 1993).
 """
 
 # mypy: disable-error-code="no-untyped-def"

@@ -1,8 +1,9 @@
 """A lane's state is a column: row r of lane i stands at ``rows[r, i]``, floats in one array, ints in another.
 
 The state is a number or a flat tuple of ints and floats. `like` is a value of the same shape that says which element is
-which; its k-th float is row k of `floats`, its k-th int row k of `ints`; both are C-contiguous with LANES columns. The distance between rows is a compile-time
-constant, without which LLVM's loop vectoriser gives up on a state of more than a few numbers.
+which; its k-th float is row k of `floats`, its k-th int row k of `ints`; both are C-contiguous with LANES columns. The
+distance between rows is a compile-time constant, without which LLVM's loop vectoriser gives up on a state of more than
+a few numbers.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def _store(typingctx: Any, floats: Any, ints: Any, lane: Any, value: Any, like: 
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         values = cgutils.unpack_tuple(builder, args[3]) if isinstance(value, types.BaseTuple) else [args[3]]
-        for p, t, g, v in zip(_pointers(context, builder, signature, args, elements), elements, given, values, strict=True):
+        for p, t, g, v in zip(
+            _pointers(context, builder, signature, args, elements), elements, given, values, strict=True
+        ):
             builder.store(context.cast(builder, v, g, floats.dtype if _is_float(t) else types.int64), p)
         return context.get_dummy_value()
 

@@ -93,4 +93,3 @@ def _bind_helpers(function: FunctionType) -> None:
             _helpers.add(value)
             leaf(value)
             _bind_helpers(value)
-

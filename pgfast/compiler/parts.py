@@ -22,6 +22,7 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
 
     cold = False
     main = ""
+    _shared_module: Any
 
     def finalize(self) -> None:
         self._finalized = True
@@ -82,7 +83,7 @@ class PartLowering(NativeLowering):  # type: ignore[misc]
         result = state["cr"]
         state.library.cold = not state.flags.forceinline
         state.library.main = result.fndesc.llvm_func_name
-        key = [].append  # numba finds a function by its entry point, any C function will do: a part is never called
+        key: Any = [].append  # stands for an entry point, which a part, never called from C, doesn't have
         state.targetctx.insert_user_function(key, result.fndesc, [state.library])
         state["cr"] = _LowerResult(result.fndesc, result.call_helper, cfunc=key, env=result.env)
         return True

@@ -1,10 +1,10 @@
 """Kernels as templates: ordinary Python functions, compiled once for each combination of what they are about.
 
-A kernel calls *hooks*, ``step(env, …)`` or ``act(policy, …)``. In plain Python a hook is the method of its first argument.
-To compile a kernel for an environment, a policy and so on, every function it reaches is copied with other globals: hooks
-become the methods of the classes in question, leaves become functions that numba inlines before it infers types, and
-functions that stand for a machine instruction become that instruction. One unit of code results, instead of a hundred
-that are compiled one by one and optimised again at each level of calls.
+A kernel calls *hooks*, ``step(env, …)`` or ``act(policy, …)``. In plain Python a hook is the method of its first
+argument. To compile a kernel for an environment, a policy and so on, every function it reaches is copied with other
+globals: hooks become the methods of the classes in question, leaves become functions that numba inlines before it
+infers types, and functions that stand for a machine instruction become that instruction. One unit of code results,
+instead of a hundred that are compiled one by one and optimised again at each level of calls.
 """
 
 from __future__ import annotations

@@ -10,7 +10,17 @@ checkpoint or stop; a later call goes on from the workspace as if nothing had ha
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import LANES, atomic_add, atomic_load, atomic_store, inlined, kernel, leaf, routine, yield_processor
+from pgfast.compiler import (
+    LANES,
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    inlined,
+    kernel,
+    leaf,
+    routine,
+    yield_processor,
+)
 from pgfast.kernels.lanes import (
     ACTIVE,
     FAULT,
@@ -208,14 +218,12 @@ def prime(env, like, plan, learner, w, memory):
 
 
 @kernel
-def work_on_batches(
-    env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget
-):
+def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget):
     """Play and learn for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE.
 
-    env, policy, algorithm: NamedTuples that say by their class what is played and learned; `like`: a state to step from.
-    The workspace `w`, `memory` and `room` belong to the calling thread; `learner`, `accounts` (a row for each block of
-    each run) and `team` to all.
+    env, policy, algorithm: NamedTuples that say by their class what is played and learned; `like`: a state to step
+    from. The workspace `w`, `memory` and `room` belong to the calling thread; `learner`, `accounts` (a row for each
+    block of each run) and `team` to all.
     """
     prime(env, like, plan, learner, w, memory)
     control = w.lanes.control

@@ -125,7 +125,9 @@ def step_environment(n, env, like, plan, lanes):
         done = lanes.done[i]
         running = done == RUNNING
         t1 = lanes.counter[0, i]
-        key = Key(t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i])
+        key = Key(
+            t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i]
+        )
         state = load_column(lanes.state, lanes.state_int, i, like)
         state, reward, terminated = step(env, state if running else like, lanes.action[i] + plan.first_action, key)
         store_column(lanes.state, lanes.state_int, i, state, like)
@@ -163,8 +165,8 @@ def normalise(n, likelihood, exponent):
 
 @inlined
 def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
-    """One step of n lanes; (1 when a tape is full, 0 when no lane has finished its episode). With plan.paired = 1, lanes
-    that end in an even turn wait for one."""
+    """One step of n lanes; (1 when a tape is full, 0 when no lane has finished its episode). With plan.paired = 1,
+    lanes that end in an even turn wait for one."""
     lanes = w.lanes
     odd = lanes.control[TURN] % 2
     if plan.paired == 1 and odd == 1:

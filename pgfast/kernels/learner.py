@@ -17,8 +17,8 @@ from pgfast.kernels.lanes import split
 from pgfast.protocol import change, correction, expand, prepare
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
-COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, CREDITED, ENTROPY, MANTISSA, EXPONENT, NORM, MOVES = range(12)  # of statistics
-N_STATS = 12
+N_STATS = 12  # columns of statistics:
+COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, CREDITED, ENTROPY, MANTISSA, EXPONENT, NORM, MOVES = range(N_STATS)
 
 
 class Optimisation(NamedTuple):
@@ -37,8 +37,8 @@ class Learner(NamedTuple):
 
     Statistics are sums over episodes: their count; of the returns' differences from a reference, and of the squares of
     these; of lengths and of G_0; over steps,
-    of the returns X_t credited to them; of the policy's entropy at each step, or instead the likelihood of all actions as
-    mantissa · 2**exponent; over updates, of the
+    of the returns X_t credited to them; of the policy's entropy at each step, or instead the likelihood of all actions
+    as mantissa · 2**exponent; over updates, of the
     gradient's squared norm, and their count."""
 
     runs: Any  # float64 (K, 3 P + 3 V + Q + 5)
@@ -199,9 +199,9 @@ def tick_decays(rule, learner, run):
 
 @routine
 def move_parameters(rule, rate, learner, run, block, size, room, gradient_at, first, last):
-    """Entries first … last − 1 of the block of `size` parameters at ``runs[run, block]``, followed by their moments, take
-    a step along the gradient at ``room.numbers[gradient_at]``; False, and parameters as they were, when one would not be
-    finite."""
+    """Entries first … last − 1 of the block of `size` parameters at ``runs[run, block]``, followed by their moments,
+    take a step along the gradient at ``room.numbers[gradient_at]``; False, and parameters as they were, when one would
+    not be finite."""
     runs, numbers, trial_at = learner.runs, room.numbers, room.trial_at
     if rule.plain == 1:
         for r in range(first, last):

@@ -52,9 +52,7 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
         if algorithm.fits_value == 1:
             baseline = tape_value(memory, learner, run, i, t)
         delta = g - baseline
-        first, last = tape_score(
-            policy, learner, run, memory, i, t, weight * delta, weight * algorithm.entropy, room
-        )
+        first, last = tape_score(policy, learner, run, memory, i, t, weight * delta, weight * algorithm.entropy, room)
         sums[i, stats_at + NORM] += squared_norm(numbers, first, last)
         sums[i, stats_at + MOVES] += 1.0
         rule = optimisation.rule

@@ -1,7 +1,8 @@
 """The schedule of runs: every lane is an independent run with its own θ, which it updates by itself.
 
-Threads share nothing but a queue of runs; a lane that has finished one takes the next. Ending an episode, updating θ and
-starting the next episode are loops over lanes like the rest, so a short episode costs no more per step than a long one.
+Threads share nothing but a queue of runs; a lane that has finished one takes the next. Ending an episode, updating θ
+and starting the next episode are loops over lanes like the rest, so a short episode costs no more per step than a long
+one.
 
 For evaluation a run may have several *slots*, each with its share of the episodes; when learning, slots are runs.
 """
@@ -212,9 +213,7 @@ def end_one_by_one(memory, policy, algorithm, optimisation, learner, accounts, n
         if i >= lanes.control[ACTIVE]:
             clear(memory, w, i)
         else:
-            count_episode(
-                sums, i, stats_at, lanes.returns[0, i], lanes.returns[1, i], lanes.counter[0, i] * 1.0 - 1.0
-            )
+            count_episode(sums, i, stats_at, lanes.returns[0, i], lanes.returns[1, i], lanes.counter[0, i] * 1.0 - 1.0)
             end(memory, algorithm, learner, w, accounts, i, i)
             if lanes.share[i] != 0.0:
                 if not improve(memory, policy, algorithm, optimisation, learner, accounts, i, w, room):

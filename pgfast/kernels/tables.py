@@ -1,7 +1,7 @@
 """Tabular policies: a tape of (observation, action) entries, gone over backward when an episode ends.
 
-Σ_t w_t δ_t ∇ log π(A_t|S_t) of a tabular softmax needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}. Entry (s, a) of a
-flat table is s A + a; S observations, A actions, T steps, L = LANES.
+Σ_t w_t δ_t ∇ log π(A_t|S_t) of a tabular softmax needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}. Entry (s, a) of
+a flat table is s A + a; S observations, A actions, T steps, L = LANES.
 """
 
 # mypy: disable-error-code="no-untyped-def"

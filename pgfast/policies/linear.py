@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
-from pgfast.protocol import write
 from pgfast.policies.softmax import choose, finite, sample_two, score_preferences
-
+from pgfast.protocol import write
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 
@@ -85,7 +84,8 @@ def trace_outer(n, decay, rho, c, x, e, g):
 
 @leaf
 def expand_lane(i, d, share, g, gradient):
-    """gradient = share · g for all actions but the last, and minus their sum for the last; g (R, L), gradient (P, L)."""
+    """gradient = share · g for all actions but the last, and minus their sum for the last; g (R, L), gradient (P,
+    L)."""
     last = g.shape[0]
     for k in range(d):
         total = 0.0

@@ -119,9 +119,7 @@ def choose(n, deterministic, lanes, m):
     if deterministic == 1:
         greedy(n, m.h, m.peak, lanes.action)
     else:
-        softmax_many(
-            n, m.h, lanes.uniforms[0], lanes.done, m.peak, m.scratch, lanes.action, lanes.probability, m.c
-        )
+        softmax_many(n, m.h, lanes.uniforms[0], lanes.done, m.peak, m.scratch, lanes.action, lanes.probability, m.c)
 
 
 @leaf

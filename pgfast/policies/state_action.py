@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.protocol import write, write_all
 from pgfast.policies.softmax import choose, sample_two, score_preferences
-
+from pgfast.protocol import write, write_all
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 TURN = 5  # entry of ``lanes.control``: turns so far
@@ -87,7 +86,9 @@ class StateActionSoftmax(NamedTuple):
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
         if self.features.constant == 0 or lanes.control[TURN] == 0:
-            write_all(self.features, env, LANES if self.features.constant == 1 else n, like, lanes.state, lanes.state_int, m.x)
+            write_all(
+                self.features, env, LANES if self.features.constant == 1 else n, like, lanes.state, lanes.state_int, m.x
+            )
         if m.v.shape[0] > 0:
             write(self.value_features, env, n, like, lanes.state, lanes.state_int, m.v)
         if m.h.shape[0] == 2 and m.x.shape[0] <= SMALL and deterministic == 0:

@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import lane_kernel, load_column
-from pgfast.protocol import observe
 from pgfast.policies.softmax import finite, score_preferences
+from pgfast.protocol import observe
 from pgfast.vmath import exp, log
-
 
 _1, _2 = np.uint64(1), np.uint64(2)
 FAULT = 4  # entry of ``lanes.control``: an observation outside the table
@@ -26,7 +25,8 @@ FAULT = 4  # entry of ``lanes.control``: an observation outside the table
 
 @lane_kernel
 def locate(n, env, like, start, n_states, state, state_int, seen):
-    """The row of the table that each lane is in; returns 0, or the number of lanes that are in none (taken for row 0)."""
+    """The row of the table that each lane is in; returns 0, or the number of lanes that are in none (taken for row
+    0)."""
     outside = 0
     for i in range(n):
         s = observe(env, load_column(state, state_int, i, like)) - start
@@ -86,9 +86,7 @@ class TabularSoftmax(NamedTuple):
         if deterministic == 1:
             look_up_greedy(n, self.n_actions, m.run, m.seen, learner.runs, lanes.action, m.index)
         else:
-            look_up(
-                n, self.n_actions, self.stride, learner.flat, lanes.uniforms[0], lanes.done, m, lanes.action
-            )
+            look_up(n, self.n_actions, self.stride, learner.flat, lanes.uniforms[0], lanes.done, m, lanes.action)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """From C to the gradient; the account's scores weigh the entropy of each row."""
