@@ -12,7 +12,7 @@ import numpy as np
 
 from pgfast import storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
-from pgfast.compiler import bind
+from pgfast.compiler import Preparation, bind
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.learner import EPISODES, FAILED, LENGTH, Learner, Optimisation, make_learner, make_log, make_room
@@ -166,6 +166,12 @@ class Engine:
 
     # ---- what can be done
 
+    def compile(self) -> Preparation:
+        """Compile the kernels now, or load them from the cache, rather than when they are first needed. Says how
+        long it took."""
+        learner = self._learner._replace(clock=self._learner.clock.copy())
+        return Job(self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1).prepare()
+
     def learn(
         self,
         episodes: int | None = None,
@@ -270,9 +276,10 @@ class Engine:
         storage.save(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The engine that was saved in a folder, ready to predict, evaluate or go on learning."""
-        return storage.load(cls, Path(path))
+    def load(cls, path: str | Path, *, env: Any = None) -> Self:
+        """The engine that was saved in a folder, ready to predict, evaluate or go on learning; `env` where the
+        environment can't be found by its saved name."""
+        return storage.load(cls, Path(path), env)
 
     def __repr__(self) -> str:
         s = self.settings
@@ -295,7 +302,7 @@ def _check(settings: Settings) -> None:
     apart = settings.log_every
     if apart is not None and apart % settings.batch:
         raise PgfastError(
-            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so log_every must be "
+            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so it must be "
             f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
         )
 

@@ -26,12 +26,14 @@ BUNDLED = {  # id -> file and class; a new environment is one line here
     "ShortCorridor": ("corridor.py", "ShortCorridor"),
     "CartPole-v1": ("cartpole.py", "CartPole"),
 }
-TABLES = {  # ids of Gymnasium's environments with a transition table, for listings; others work too
-    "CliffWalking-v1": {},
-    "FrozenLake-v1": {"map_name": "4x4"},
-    "FrozenLake8x8-v1": {},
-    "Taxi-v3": {},
-}
+TABLES = (  # Gymnasium's environments with a transition table, for listings; others work too
+    "CliffWalking-v1",
+    "CliffWalkingSlippery-v1",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+    "Taxi-v3",
+    "Taxi-v4",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,25 @@ def make(name: str, **parameters: Any) -> Any:
     return source.table if source.table is not None else source.env
 
 
+def listed() -> list[str]:
+    """The ids that need no file: bundled environments, and tables that the installed Gymnasium has."""
+    import gymnasium
+
+    return sorted([*BUNDLED, *(name for name in TABLES if name in gymnasium.registry)])
+
+
+def definition(name: str) -> Any:
+    """The class behind an id or a file: its docstring describes the environment, its signature has the parameters."""
+    file, class_name = _place(name)
+    if file is not None:
+        return load_class(file, class_name, _bundled_module(file) if name in BUNDLED else None)
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    entry = gymnasium.spec(name).entry_point
+    return load_env_creator(entry) if isinstance(entry, str) else entry
+
+
 def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
     """The source of an id, a path, an environment object or a TabularMDP."""
     given = dict(parameters or {})
@@ -74,45 +95,64 @@ def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
     )
 
 
-def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+def _place(name: str) -> tuple[Path | None, str | None]:
+    """The file and the class that a name stands for; no file for an id of Gymnasium's."""
     if name in BUNDLED:
         file, class_name = BUNDLED[name]
-        path = bundled_folder() / file
-        return Source(
-            construct(load_class(path, class_name, f"pgfast._envs.{path.stem}"), parameters),
-            name,
-            parameters,
-            file=path,
-        )
+        return bundled_folder() / file, class_name
     path_part, _, class_part = name.partition(":")
-    if path_part.endswith(".py"):
-        path = Path(path_part).expanduser()
-        if not path.is_file():
-            raise PgfastError(f"There is no file {path_part!r} to take an environment from.")
-        path = path.resolve()
-        return Source(construct(load_class(path, class_part or None), parameters), name, parameters, file=path)
-    return _from_gymnasium(name, parameters)
+    if not path_part.endswith(".py"):
+        return None, None
+    path = Path(path_part).expanduser()
+    if not path.is_file():
+        raise PgfastError(f"There is no file {path_part!r} to take an environment from.")
+    return path.resolve(), class_part or None
+
+
+def _bundled_module(file: Path) -> str:
+    return f"pgfast._envs.{file.stem}"
+
+
+def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+    file, class_name = _place(name)
+    if file is None:
+        return _from_gymnasium(name, parameters)
+    bundled = name in BUNDLED
+    cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
+    full_name = name if bundled else f"{file}:{class_name}" if class_name else str(file)
+    return Source(construct(cls, parameters), full_name, parameters, file=file)
 
 
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
     import gymnasium
 
     if name.partition(":")[2] == "" and name not in gymnasium.registry:
-        raise unknown("environment", name, {*BUNDLED, *TABLES})
+        raise unknown("environment", name, listed())
+    _check_parameters(name, parameters)
     try:
         env = gymnasium.make(name, **parameters)
-    except TypeError as error:
-        raise PgfastError(f"{name} doesn't take the parameters {parameters}: {error}.") from error
     except Exception as error:  # whatever its constructor raises: it is not ours
-        raise PgfastError(f"Gymnasium can't make {name}: {error}") from error
+        raise PgfastError(f"Gymnasium can't make {name}: {type(error).__name__}: {error}") from error
     if not isinstance(getattr(env.unwrapped, "P", None), dict):
         raise PgfastError(
             f"{name} is a Gymnasium environment without a transition table: pgfast can't compile it; write its "
-            f"dynamics as a file (see docs/environments.md), or choose from {', '.join(sorted({*BUNDLED, *TABLES}))}."
+            f"dynamics as a file (see docs/environments.md), or choose from {', '.join(listed())}."
         )
     table = TabularMDP.from_gymnasium(env)
     env.close()
     return Source(table.environment(), name, parameters, table=table)
+
+
+def _check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
+    """Raise PgfastError for a parameter that Gymnasium's environment doesn't have."""
+    if not parameters:
+        return
+    allowed = inspect.signature(definition(name)).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
+        return
+    for given in parameters:
+        if given not in allowed:
+            raise unknown("parameter", given, [p for p in allowed if p != "render_mode"], of=name)
 
 
 def _from_object(env: Any) -> Source:
@@ -155,7 +195,7 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     }
     if class_name is not None:
         if class_name not in found:
-            raise unknown(f"environment class in {path.name}", class_name, found) if found else _no_class(path)
+            raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path)
         return found[class_name]
     candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step")}
     if not candidates and found:
@@ -208,7 +248,7 @@ def construct(cls: type, parameters: Mapping[str, Any]) -> Any:
         if name not in fields:
             if not fields:
                 raise PgfastError(f"{cls.__name__} has no parameters, so {name!r} can't be set.")
-            raise unknown(f"parameter of {cls.__name__}", name, fields)
+            raise unknown("parameter", name, fields, of=cls.__name__)
     missing = [f for f in fields if f not in cls._field_defaults and f not in parameters]  # type: ignore[attr-defined]
     if missing:
         raise PgfastError(f"{cls.__name__} needs a value for its parameter {missing[0]!r}.")

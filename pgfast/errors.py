@@ -26,11 +26,12 @@ class Diverged(PgfastError):
     exit_code = 3
 
 
-def unknown(kind: str, given: str, allowed: Iterable[str]) -> PgfastError:
-    """The error for a name that isn't one of the allowed ones, with the nearest of them."""
+def unknown(kind: str, given: str, allowed: Iterable[str], of: str = "") -> PgfastError:
+    """The error for a name that isn't one of the allowed ones (`of` something), with the nearest of them."""
     names = sorted(allowed)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5) or [
         n for n in names if n.lower() == given.lower() or n.lower().startswith(given.lower())
     ]
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return PgfastError(f"There is no {kind} {given!r}: choose from {', '.join(names)}.{hint}")
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    whose = f" of {of}" if of else ""
+    return PgfastError(f"There is no {kind} {given!r}{whose}{hint}: choose from {', '.join(names)}.")

@@ -40,14 +40,16 @@ def save(engine: Engine, folder: Path) -> None:
     save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
 
 
-def load(cls: type[E], folder: Path) -> E:
+def load(cls: type[E], folder: Path, env: Any = None) -> E:
     """The engine in a folder; raises PgfastError for a file that is missing, damaged or doesn't fit the others."""
-    from pgfast.environments import Source
+    from pgfast.environments import Source, find
     from pgfast.settings import validated
 
     settings = validated(**read_config(folder / CONFIG))
     source = None
-    if settings.env == TABLE:
+    if env is not None:
+        source = find(env, settings.env_parameters if isinstance(env, str | Path) else None)
+    elif settings.env == TABLE:
         table = _read_table(folder / TABLE)
         source = Source(table.environment(), table.name, {}, table=table)
     engine = cls.from_settings(settings, source)

@@ -332,7 +332,8 @@ def _first_states(env: Any, n_states: int) -> np.ndarray:
     """The distribution of the first state of a Gymnasium environment with a table."""
     known = getattr(env.unwrapped, "initial_state_distrib", None)
     if known is not None:
-        return np.asarray(known, float) / np.sum(known)
+        weights: np.ndarray = np.asarray(known, float)
+        return np.asarray(weights / weights.sum())
     seen = {int(env.reset(seed=seed)[0]) for seed in range(32)}
     if len(seen) > 1:
         raise PgfastError(

@@ -7,7 +7,7 @@ says ``fma``. So a lane computes the same bits whether LLVM put it into a vector
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from pgfast.compiler.bits import as_bits, as_float, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
-from pgfast.compiler.kernel import Kernel, kernel
+from pgfast.compiler.kernel import Kernel, Preparation, kernel
 from pgfast.compiler.methods import bind
 from pgfast.compiler.references import class_attribute
 from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional_hook, routine
@@ -15,6 +15,7 @@ from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional
 __all__ = [
     "LANES",
     "Kernel",
+    "Preparation",
     "as_bits",
     "as_float",
     "atomic_add",

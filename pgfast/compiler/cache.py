@@ -32,6 +32,11 @@ def cache_folder() -> Path:
     return Path(user_cache_dir("pgfast", appauthor=False)) / "kernels"
 
 
+def cached_files() -> list[Path]:
+    """The kernels that are kept."""
+    return sorted(cache_folder().glob("*.kernel"))
+
+
 class KernelCache(FunctionCache):  # type: ignore[misc]
     """Keyed by strings only, so that a file can be found without importing what it was compiled for."""
 

@@ -1,0 +1,38 @@
+"""The command line: a thin layer that names things for the engine and prints what it answers.
+
+Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pgfast.cli import bench, cache, environments, evaluate, train
+from pgfast.cli.app import App
+
+app = App(
+    name="pgfast",
+    help="Policy gradients with tabular and linear policies, at the speed of the processor.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 the request can't be served, 3 θ stopped being finite, "
+    "130 interrupted, 143 terminated.",
+)
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"pgfast {version_of('pgfast')}")
+        raise typer.Exit()
+
+
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(environments.envs)
+app.command()(environments.info)
+app.command()(environments.check)
+app.command()(bench.bench)
+app.add_typer(cache.app, name="cache")

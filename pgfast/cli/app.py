@@ -1,0 +1,64 @@
+"""The application: every error becomes one sentence and an exit code; ``--debug`` shows the traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import typer
+
+from pgfast.cli.output import fail
+from pgfast.errors import PgfastError
+
+INTERNAL_ERROR, INTERRUPTED = 70, 130
+_UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
+
+
+class App(typer.Typer):
+    """A Typer application that, when called, runs the command line it is given (by default the process's) and exits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            no_args_is_help=True,
+            add_completion=False,
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            **options,
+        )
+
+    def __call__(self, args: Sequence[str] | None = None, **_: Any) -> NoReturn:
+        arguments = list(sys.argv[1:] if args is None else args)
+        sys.exit(self._run(arguments, "--debug" in arguments, "--json" in arguments))
+
+    def _run(self, arguments: list[str], debug: bool, as_json: bool) -> int:
+        try:
+            return int(super().__call__(arguments, prog_name="pgfast", standalone_mode=False) or 0)
+        except KeyboardInterrupt:
+            return fail("Interrupted.", INTERRUPTED, as_json)
+        except PgfastError as error:
+            if debug:
+                raise
+            return fail(str(error), error.exit_code, as_json)
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+                return 2
+            return fail(_in_words(error), 2, as_json)
+        except BrokenPipeError:
+            return 0  # whoever read the output has seen enough
+        except Exception as error:
+            if debug:
+                raise
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            return fail(f"pgfast met an error of its own ({what}); --debug shows where.", INTERNAL_ERROR, as_json)
+
+
+def _in_words(error: Any) -> str:
+    """A wrong command line as one sentence that says where the right ones are listed."""
+    command = error.ctx.command_path if error.ctx is not None else "pgfast"
+    message = error.format_message().rstrip(".")
+    if hasattr(error, "possibilities"):
+        near = f" (did you mean {error.possibilities[0]}?)" if error.possibilities else ""
+        message = f"There is no option {error.option_name}{near}"
+    return f"{message}: see `{command} --help`."

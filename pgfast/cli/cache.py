@@ -1,0 +1,64 @@
+"""``pgfast cache``: compiled kernels on disk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+
+app = typer.Typer(help="Compiled kernels on disk: status, warm, clear.", no_args_is_help=True)
+
+
+@app.command()
+def status(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Where compiled kernels are kept, how many, how large."""
+    from pgfast.compiler.cache import cache_folder, cached_files
+
+    files = cached_files()
+    data = {"folder": str(cache_folder()), "kernels": len(files), "bytes": sum(f.stat().st_size for f in files)}
+    answer(data, lambda: facts(_rows(data), title="Kernel cache"), as_json, quiet)
+
+
+@app.command()
+def warm(
+    env: Annotated[
+        list[str] | None, typer.Argument(help="Environments; by default all listed by `pgfast envs`.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compile the kernels of environments with their usual settings, so that later runs start at once."""
+    from pgfast.engine import Engine
+    from pgfast.environments import listed
+
+    done: list[dict[str, Any]] = []
+    for name in env or listed():
+        made = Engine(name).compile()
+        done.append({"env": name, "compile_seconds": made.compile_seconds, "load_seconds": made.load_seconds})
+
+    def rows() -> list[tuple[str, str]]:
+        return [
+            (d["env"], f"compiled in {d['compile_seconds']:.1f} s" if d["compile_seconds"] else "was there")
+            for d in done
+        ]
+
+    answer({"environments": done}, lambda: facts(rows()), as_json, quiet)
+
+
+@app.command()
+def clear(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Delete all compiled kernels; they are compiled again when needed."""
+    from pgfast.compiler.cache import cache_folder, cached_files
+
+    files = cached_files()
+    data = {"folder": str(cache_folder()), "kernels": len(files), "bytes": sum(f.stat().st_size for f in files)}
+    for file in files:
+        file.unlink(missing_ok=True)
+    answer(data, lambda: facts(_rows(data), title="Deleted"), as_json, quiet)
+
+
+def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("folder", data["folder"]), ("kernels", f"{data['kernels']}, {data['bytes'] / 1e6:.1f} MB")]

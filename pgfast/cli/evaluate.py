@@ -1,0 +1,61 @@
+"""``pgfast evaluate``: how good the policy in a run's folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, span
+from pgfast.cli.train import Threads, check_threads
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    episodes: Annotated[int | None, typer.Option(help="Fresh episodes of each run; by default the run's own.")] = None,
+    deterministic: Annotated[bool, typer.Option(help="Always take the preferred action.")] = False,
+    env: Annotated[
+        str | None, typer.Option("--env", metavar="ENV", help="Where the environment is now, if the run can't find it.")
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a trained policy by fresh episodes."""
+    check_threads(threads)
+    from pgfast.engine import Engine
+
+    engine = Engine.load(run, env=env)
+    result = engine.evaluate(episodes, deterministic=deterministic, threads=threads)
+    settings = engine.settings
+    data: dict[str, Any] = {
+        "env": settings.env,
+        "algorithm": settings.algorithm,
+        "policy": engine.model.name,
+        "seed": settings.seed,
+        "runs": settings.runs,
+        "episodes": result.episodes,
+        "deterministic": deterministic,
+        "mean": result.mean,
+        "ci95": list(result.ci95),
+        "std": result.std,
+        "mean_length": result.mean_length,
+        "optimum": engine.optimum,
+        "digest": engine.digest(),
+        "run_dir": str(run),
+    }
+    rows = [
+        ("mean return", f"{span(result.mean, *result.ci95)}  (95 % interval)"),
+        ("of an episode", f"standard deviation {result.std:.4g}, {result.mean_length:.4g} steps"),
+        ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
+        ("episodes", f"{result.episodes:,}" + (f" of each of {settings.runs:,} runs" if settings.runs > 1 else "")),
+    ]
+    manner = "preferred actions" if deterministic else "sampled actions"
+    answer(
+        data,
+        lambda: facts(rows, title=f"{Path(settings.env).name}: {engine.model.name} policy, {manner}"),
+        as_json,
+        quiet,
+    )

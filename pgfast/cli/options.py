@@ -1,0 +1,92 @@
+"""Options made from the fields of `Settings`: a new choice of the engine is an option without another line here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from pgfast.errors import PgfastError
+from pgfast.settings import Settings
+
+_NOT_OPTIONS = ("env", "env_parameters")
+
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env-parameter", "-E", metavar="NAME=VALUE", help="A parameter of the environment; may be repeated."
+    ),
+]
+
+
+def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for every setting; it receives those as ``**settings``, None where not given."""
+    own = inspect.signature(command, eval_str=True)
+    parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for name, field in Settings.model_fields.items():
+        if name not in _NOT_OPTIONS:
+            parameters.append(_option(name, field))
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _option(name: str, field: Any) -> inspect.Parameter:
+    """Switches are switches; all else is text, which `Settings` itself reads and checks."""
+    flag = name.replace("_", "-")
+    switch = field.annotation is bool
+    option = typer.Option(
+        f"--{flag}/--no-{flag}" if switch else f"--{flag}",
+        help=field.description,
+        metavar=None if switch else _metavar(str(field.annotation)),
+        rich_help_panel="Settings",
+        show_default=False,
+    )
+    kind: Any = bool if switch else str
+    annotation: Any = Annotated[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _metavar(annotation: str) -> str:
+    return "NUMBER" if "float" in annotation else "N" if "int" in annotation else "NAME"
+
+
+def given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, as `Settings` takes them."""
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    if "theta0" in chosen:
+        chosen["theta0"] = _numbers(chosen["theta0"])
+    return chosen
+
+
+def _numbers(text: str) -> Any:
+    parts = text.replace(",", " ").split()
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        raise PgfastError(f"theta0 is {text!r}: it must be a number, or numbers with commas between them.") from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def parameters(pairs: list[str] | None) -> dict[str, Any]:
+    """``["slip=0.1", …]`` as {"slip": 0.1, …}: numbers, true and false are read as such."""
+    out: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise PgfastError(f"-E {pair} has no value: write it as -E name=value.")
+        out[name.strip()] = _value(value.strip())
+    return out
+
+
+def _value(text: str) -> Any:
+    import ast
+
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

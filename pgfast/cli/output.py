@@ -1,0 +1,75 @@
+"""What commands print: one JSON object, or a table for people; errors as one sentence on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def answer(data: dict[str, Any], render: Callable[[], RenderableType], as_json: bool, quiet: bool = False) -> None:
+    """Print the outcome of a command."""
+    if as_json:
+        print(json.dumps(finite(data), ensure_ascii=False))
+    elif not quiet:
+        from rich.console import Console
+
+        Console().print(render())
+
+
+def fail(message: str, code: int, as_json: bool) -> int:
+    """Print an error; returns its exit code."""
+    print(f"pgfast: {message}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
+    return code
+
+
+def finite(value: Any) -> Any:
+    """The same with null for the numbers that JSON doesn't have."""
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def facts(rows: Iterable[tuple[str, str]], title: str | None = None) -> RenderableType:
+    """A table of names and what is said of them."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(name, text)
+    return table
+
+
+def short(number: float) -> str:
+    """A number with three or four digits and k, M or G: 1.92 M."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.3g}"
+
+
+def span(mean: float, low: float, high: float) -> str:
+    """A mean and its interval with as many digits as the interval lets one see."""
+    if not math.isfinite(mean):
+        return "not known"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{mean:.4g}"
+    digits = max(0, min(6, 1 - math.floor(math.log10((high - low) / 2)))) if high > low else 3
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

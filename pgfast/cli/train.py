@@ -1,0 +1,161 @@
+"""``pgfast train``: from an environment's name to a trained policy, its score and its picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pgfast.cli.options import Parameters, given, parameters, takes_settings
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, short, span
+from pgfast.cli.progress import Bar, Interruption, watch
+from pgfast.errors import Diverged, PgfastError
+
+if TYPE_CHECKING:
+    from pgfast.engine import Engine
+    from pgfast.results import Evaluation, Training
+
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file; options override them.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="DIR", help="The run's folder; by default runs/<env>-<algorithm>-<seed>-<time>."
+    ),
+]
+Threads = Annotated[int | None, typer.Option(help="Threads; by default all processors. No result depends on it.")]
+
+
+@takes_settings
+def train(
+    env: Annotated[
+        str | None, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")
+    ] = None,
+    env_parameters: Parameters = None,
+    config: Config = None,
+    out: Out = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    **settings: Any,
+) -> int:
+    """Train a policy and judge it by fresh episodes."""
+    name, choices = _choices(env, env_parameters, config, given(settings))
+    check_threads(threads)
+    from pgfast.engine import Engine
+    from pgfast.run_folder import RunFolder, default_path
+
+    engine = Engine(name, **choices)
+    path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
+    with RunFolder(path) as folder, Interruption() as interruption:
+        with Bar(not (as_json or quiet)) as bar:
+            compiled = engine.compile()
+            interruption.training = True
+            training = engine.learn(callback=watch(bar, interruption), threads=threads)
+            engine.save(path)
+            bar.stage("evaluating")
+            evaluation = engine.evaluate(threads=threads)
+        summary = summarise(engine, training, evaluation, path)
+        summary["compile_seconds"] += compiled.compile_seconds
+        summary["load_seconds"] += compiled.load_seconds
+        folder.write(engine, training.curve, summary)
+    answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
+    if training.failed:
+        raise _diverged(training, path)
+    return interruption.exit_code
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise PgfastError for a number of threads that can't be."""
+    if threads is not None and threads < 1:
+        raise PgfastError(f"threads is {threads}: it must be at least 1.")
+
+
+def _choices(
+    env: str | None, pairs: list[str] | None, config: Path | None, chosen: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The environment's name and the settings: the file's, overridden by the command line's."""
+    from pgfast.storage import read_config
+
+    settings = read_config(config) if config is not None else {}
+    configured = settings.pop("env", None)
+    own = settings.pop("env_parameters", {}) if env in (None, configured) else {}
+    name = env or configured
+    if not isinstance(name, str):
+        raise PgfastError("There is no environment to train on: name one, as in `pgfast train FrozenLake-v1`.")
+    if not isinstance(own, dict):
+        raise PgfastError(f"env_parameters is {own!r}: it must be a table of names and values.")
+    settings.pop("env_parameters", None)
+    return name, {**settings, **chosen, "env_parameters": {**own, **parameters(pairs)}}
+
+
+def summarise(engine: Engine, training: Training, evaluation: Evaluation, path: Path) -> dict[str, Any]:
+    """What `--json` prints and summary.json keeps."""
+    s, final = engine.settings, training.final_return
+    return {
+        "env": s.env,
+        "algorithm": s.algorithm,
+        "policy": engine.model.name,
+        "seed": s.seed,
+        "runs": s.runs,
+        "episodes": training.episodes,
+        "steps": training.steps,
+        "compile_seconds": training.compile_seconds,
+        "load_seconds": training.load_seconds,
+        "train_seconds": training.train_seconds,
+        "episodes_per_second": training.episodes_per_second,
+        "steps_per_second": training.steps_per_second,
+        "run_dir": str(path),
+        "digest": engine.digest(),
+        "final_return": {"mean": final.mean, "ci95": [final.low, final.high]},
+        "evaluation": {
+            "mean": evaluation.mean,
+            "ci95": list(evaluation.ci95),
+            "std": evaluation.std,
+            "episodes": evaluation.episodes * s.runs,
+            "mean_length": evaluation.mean_length,
+        },
+        "optimum": engine.optimum,
+        "stopped": training.stopped,
+        "failed": [{"run": run, "episode": episode} for run, episode in training.failed],
+    }
+
+
+def _table(summary: dict[str, Any], training: Training, evaluation: Evaluation) -> Any:
+    s = summary
+    over = f"{s['evaluation']['episodes']:,} fresh episodes" + (f" of {s['runs']:,} runs" if s["runs"] > 1 else "")
+    rows = [
+        ("mean return", f"{span(evaluation.mean, *evaluation.ci95)}  (95 % interval, {over})"),
+        ("optimum", f"{s['optimum']:.6g}" if s["optimum"] is not None else "not known"),
+        ("last of training", span(*training.final_return)),
+        ("trained", _played(s, training)),
+        ("throughput", f"{short(s['episodes_per_second'])} episodes/s, {short(s['steps_per_second'])} steps/s"),
+        ("compile time", _compiled(s)),
+        ("folder", s["run_dir"]),
+    ]
+    title = f"{Path(s['env']).name}: {s['algorithm']}, {s['policy']} policy, seed {s['seed']}"
+    return facts(rows, title=title)
+
+
+def _played(s: dict[str, Any], training: Training) -> str:
+    runs = f"{s['runs']:,} runs of " if s["runs"] > 1 else ""
+    cut = ", stopped early" if training.stopped else ""
+    return f"{runs}{s['episodes']:,} episodes, {short(s['steps'])} steps in {s['train_seconds']:.2f} s{cut}"
+
+
+def _compiled(s: dict[str, Any]) -> str:
+    if s["compile_seconds"] > 0:
+        return f"{s['compile_seconds']:.1f} s, kept for the next time"
+    return f"none: compiled before, loaded in {s['load_seconds']:.2f} s"
+
+
+def _diverged(training: Training, path: Path) -> Diverged:
+    run, episode = training.failed[0]
+    others = f" (and {len(training.failed) - 1} more runs)" if len(training.failed) > 1 else ""
+    return Diverged(
+        f"θ would have stopped being finite in run {run} at episode {episode}{others}; the last good policy is kept in "
+        f"{path}: try a smaller --lr."
+    )
