@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pgfast.engine import Engine
     from pgfast.environments import make
-    from pgfast.errors import Diverged, EnvironmentFault, PgfastError
+    from pgfast.errors import EnvironmentFault, PgfastError
     from pgfast.random import Key, make_key, normal, randint, uniform
     from pgfast.results import Curve, Evaluation, Interval, Progress, Training
     from pgfast.tables import TabularMDP
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
-    "pgfast.errors": ("Diverged", "EnvironmentFault", "PgfastError"),
+    "pgfast.errors": ("EnvironmentFault", "PgfastError"),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
     "pgfast.results": ("Curve", "Evaluation", "Interval", "Progress", "Training"),
     "pgfast.tables": ("TabularMDP",),
@@ -27,7 +27,6 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Curve",
-    "Diverged",
     "Engine",
     "EnvironmentFault",
     "Evaluation",

@@ -20,12 +20,6 @@ class EnvironmentFault(PgfastError):
     """An environment that doesn't keep the protocol: the message names the file, the method and the expected form."""
 
 
-class Diverged(PgfastError):
-    """θ stopped being finite; the last good policy is kept."""
-
-    exit_code = 3
-
-
 def unknown(kind: str, given: str, allowed: Iterable[str], of: str = "") -> PgfastError:
     """The error for a name that isn't one of the allowed ones (`of` something), with the nearest of them."""
     names = sorted(allowed)

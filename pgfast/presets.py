@@ -17,6 +17,8 @@ DEFAULT: dict[str, Any] = {
     "episodes": 50_000,
 }
 
+_LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them
+
 PRESETS: dict[str, dict[str, Any]] = {
     "ShortCorridor": {
         "policy": "state-action",
@@ -27,10 +29,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 1,
         "episodes": 2_000,
     },
-    "FrozenLake-v1": {"lr": 0.1, "batch": 1024, "episodes": 1_000_000, "entropy": 1e-3},
-    "FrozenLake8x8-v1": {"lr": 0.1, "batch": 1024, "episodes": 2_000_000, "entropy": 1e-3},
-    "CliffWalking-v1": {"lr": 0.1, "batch": 64, "episodes": 100_000, "max_steps": 200},
     "CartPole-v1": {"gamma": 0.99, "bias": False, "lr": 0.05, "batch": 32, "episodes": 10_000},
+    "FrozenLake-v1": {"lr": 0.1, "batch": 1024, "episodes": 1_000_000, "entropy": 1e-3},
+    "FrozenLake8x8-v1": {"baseline": "value", "lr": 0.05, "batch": 1024, "episodes": 3_000_000, "entropy": 3e-4},
+    "CliffWalking-v1": {**_LONG, "episodes": 2_000_000, "entropy": 0.4, "max_steps": 200},
+    "CliffWalkingSlippery-v1": {**_LONG, "batch": 1024, "episodes": 2_000_000, "entropy": 0.1, "max_steps": 200},
+    "Taxi-v4": {**_LONG, "gamma": 0.99, "episodes": 3_000_000, "entropy": 0.05},
 }
 
 

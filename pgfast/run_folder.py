@@ -23,7 +23,7 @@ import numpy as np
 from pgfast.errors import PgfastError
 from pgfast.plots import draw_curve
 from pgfast.results import Curve
-from pgfast.storage import CONFIG, make_folder
+from pgfast.storage import CONFIG, make_folder, save_settings
 
 METRICS, SUMMARY, PICTURE = "metrics.csv", "summary.json", "curve.png"
 COLUMNS = ("run", "episode", "steps", "mean_return", "std_return", "entropy", "gradient_norm", "seconds")
@@ -61,6 +61,10 @@ class RunFolder:
                 if any(folder.iterdir()):
                     break
                 folder.rmdir()
+
+    def begin(self, engine: Any) -> None:
+        """Take the folder: from here on it holds a run."""
+        save_settings(engine, self.path)
 
     def write(self, engine: Any, curve: Curve, summary: dict[str, Any]) -> None:
         """All of the run's files."""

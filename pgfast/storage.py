@@ -20,7 +20,21 @@ E = TypeVar("E", bound="Engine")
 
 
 def save(engine: Engine, folder: Path) -> None:
-    """Settings, parameters and, for an environment given by arrays, its tables."""
+    """Settings and parameters."""
+    from safetensors.numpy import save_file
+
+    save_settings(engine, folder)
+    tensors = {"runs": engine._learner.runs, "clock": engine._learner.clock}
+    metadata = {
+        "shape": json.dumps(engine.model.shape),
+        "policy": engine.model.name,
+        "evaluated": str(engine._evaluated),
+    }
+    save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
+
+
+def save_settings(engine: Engine, folder: Path) -> None:
+    """Settings and, for an environment given by arrays, its tables."""
     import tomli_w
     from safetensors.numpy import save_file
 
@@ -31,13 +45,6 @@ def save(engine: Engine, folder: Path) -> None:
         settings["env_parameters"] = {}
         save_file(_table_tensors(engine.source.table), str(folder / TABLE))
     (folder / CONFIG).write_bytes(tomli_w.dumps(settings).encode())
-    tensors = {"runs": engine._learner.runs, "clock": engine._learner.clock}
-    metadata = {
-        "shape": json.dumps(engine.model.shape),
-        "policy": engine.model.name,
-        "evaluated": str(engine._evaluated),
-    }
-    save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
 
 
 def load(cls: type[E], folder: Path, env: Any = None) -> E:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pgfast.compiler import LANES, Kernel
+from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.errors import EnvironmentFault, PgfastError
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT
@@ -219,12 +219,13 @@ class Job:
             worker.workspace, worker.memory, worker.room, self.team, budget,
         )  # fmt: skip
 
-    def prepare(self) -> None:
+    def prepare(self) -> Preparation:
         """Compile the kernel, or load it from the cache."""
         self.workers = [self._worker() for _ in range(self.threads or 1)]
         made = self.kernel.prepare(*self._arguments(self.workers[0], 1))
         self.compile_seconds += made.compile_seconds
         self.load_seconds += made.load_seconds
+        return made
 
     def advance(self, pool: ThreadPoolExecutor | None) -> None:
         """One call of the kernel in every thread."""
@@ -233,12 +234,14 @@ class Job:
         if pool is None:
             statuses = [self._call(w) for w in self.workers]
         else:
-            waiting = [pool.submit(self._call, w) for w in self.workers]
-            errors = [f.exception() for f in waiting]
-            for error in errors:
-                if error is not None:
-                    raise error
-            statuses = [f.result() for f in waiting]
+            calls = [pool.submit(self._call, w) for w in self.workers]
+            try:
+                wait(calls)
+            except BaseException:
+                self.team[STOP] = 1
+                wait(calls)  # nothing may touch what belongs to a thread before it is done
+                raise
+            statuses = [call.result() for call in calls]
         taken = time.perf_counter() - start
         self.seconds += taken
         if OUTSIDE in statuses:
@@ -279,11 +282,13 @@ class Job:
         self.prepare()
         threads = self.threads or 1
         with ThreadPoolExecutor(threads, "pgfast") if threads > 1 else nullcontext() as pool:
-            while not self.finished:
-                self.advance(pool)
-                if between is not None and between() is False and not self.finished:
-                    self.settle()
-                    return False
+            try:
+                while not self.finished:
+                    self.advance(pool)
+                    if between is not None and between() is False:
+                        return self.finished
+            finally:
+                self.settle()
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -34,27 +35,31 @@ class App(typer.Typer):
     def _run(self, arguments: list[str], debug: bool, as_json: bool) -> int:
         try:
             return int(super().__call__(arguments, prog_name="pgfast", standalone_mode=False) or 0)
-        except KeyboardInterrupt:
-            return fail("Interrupted.", INTERRUPTED, as_json)
-        except PgfastError as error:
-            if debug:
-                raise
-            return fail(str(error), error.exit_code, as_json)
-        except _UsageError as error:
+        except (KeyboardInterrupt, Exception) as error:
             if type(error).__name__ == "NoArgsIsHelpError":
-                error.show()
+                error.show()  # type: ignore[union-attr]
                 return 2
-            return fail(_in_words(error), 2, as_json)
-        except BrokenPipeError:
-            return 0  # whoever read the output has seen enough
-        except Exception as error:
+            if isinstance(error, BrokenPipeError):
+                return 0  # whoever read the output has seen enough
             if debug:
-                raise
-            what = f"{type(error).__name__}: {error}".splitlines()[0]
-            return fail(f"pgfast met an error of its own ({what}); --debug shows where.", INTERNAL_ERROR, as_json)
+                traceback.print_exc()
+            message, code = _in_words(error)
+            return fail(message, code, as_json)
 
 
-def _in_words(error: Any) -> str:
+def _in_words(error: BaseException) -> tuple[str, int]:
+    """One sentence, and the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted.", INTERRUPTED
+    if isinstance(error, PgfastError):
+        return str(error), error.exit_code
+    if isinstance(error, _UsageError):
+        return _usage_in_words(error), 2
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"pgfast met an error of its own ({what}); --debug shows where.", INTERNAL_ERROR
+
+
+def _usage_in_words(error: Any) -> str:
     """A wrong command line as one sentence that says where the right ones are listed."""
     command = error.ctx.command_path if error.ctx is not None else "pgfast"
     message = error.format_message().rstrip(".")

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts, short, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, short, span
 from pgfast.cli.progress import Bar, Interruption, watch
-from pgfast.errors import Diverged, PgfastError
+from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
     from pgfast.engine import Engine
     from pgfast.results import Evaluation, Training
+
+DIVERGED = 3  # exit code
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file; options override them.")
@@ -54,6 +56,7 @@ def train(
         with Bar(not (as_json or quiet)) as bar:
             compiled = engine.compile()
             interruption.training = True
+            folder.begin(engine)
             training = engine.learn(callback=watch(bar, interruption), threads=threads)
             engine.save(path)
             bar.stage("evaluating")
@@ -64,7 +67,7 @@ def train(
         folder.write(engine, training.curve, summary)
     answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
     if training.failed:
-        raise _diverged(training, path)
+        return fail(_divergence(training, path), DIVERGED, as_json=False)
     return interruption.exit_code
 
 
@@ -152,10 +155,10 @@ def _compiled(s: dict[str, Any]) -> str:
     return f"none: compiled before, loaded in {s['load_seconds']:.2f} s"
 
 
-def _diverged(training: Training, path: Path) -> Diverged:
+def _divergence(training: Training, path: Path) -> str:
     run, episode = training.failed[0]
     others = f" (and {len(training.failed) - 1} more runs)" if len(training.failed) > 1 else ""
-    return Diverged(
+    return (
         f"θ would have stopped being finite in run {run} at episode {episode}{others}; the last good policy is kept in "
         f"{path}: try a smaller --lr."
     )
