@@ -268,13 +268,26 @@ def normalised(env: Any) -> Any:
         default = cls._field_defaults.get(name)
         kind = hints.get(name, type(default))
         kind = type(default) if kind not in (int, float, bool) and isinstance(default, bool | int | float) else kind
-        values[name] = _as_kind(cls, name, value, kind)
+        if isinstance(value, np.ndarray) or isinstance(default, np.ndarray) or kind is np.ndarray:
+            values[name] = _as_array(cls, name, value, default)
+        else:
+            values[name] = _as_kind(cls, name, value, kind)
     return cls(**values)
 
 
+def _as_array(cls: type, name: str, value: Any, default: Any) -> np.ndarray:
+    """An array of the default's dtype; lists, as configuration files have them, become arrays."""
+    dtype = default.dtype if isinstance(default, np.ndarray) else None
+    try:
+        array = np.ascontiguousarray(value, dtype)
+    except (TypeError, ValueError):
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be an array of numbers.")
+    return array
+
+
 def _as_kind(cls: type, name: str, value: Any, kind: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return np.ascontiguousarray(value)
     if kind is bool:
         truths = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
         if isinstance(value, str) and value.lower() in truths:

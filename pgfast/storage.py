@@ -39,12 +39,13 @@ def save_settings(engine: Engine, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     make_folder(folder)
-    settings = engine.settings.model_dump(exclude_none=True)
+    settings = engine.settings.given()
     if engine.source.table is not None and not _findable(engine):
         settings["env"] = TABLE
         settings["env_parameters"] = {}
         save_file(_table_tensors(engine.source.table), str(folder / TABLE))
-    (folder / CONFIG).write_bytes(tomli_w.dumps(settings).encode())
+    plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in settings["env_parameters"].items()}
+    (folder / CONFIG).write_bytes(tomli_w.dumps({**settings, "env_parameters": plain}).encode())
 
 
 def load(cls: type[E], folder: Path, env: Any = None) -> E:

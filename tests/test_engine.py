@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete
 
 import pgfast
 from pgfast import Engine, PgfastError, TabularMDP
@@ -162,7 +165,7 @@ def test_callback_sees_progress_and_can_stop() -> None:
     assert 10_000 <= training.episodes < 10**9
     assert seen[-1].total == 10**9
     assert seen[-1].episodes == training.episodes
-    assert all(a.episodes <= b.episodes and a.steps <= b.steps for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.episodes <= b.episodes and a.steps <= b.steps for a, b in pairwise(seen))
 
 
 def test_an_error_in_the_callback_leaves_an_engine_that_works() -> None:
@@ -184,7 +187,7 @@ def test_leave_one_out_with_a_batch_of_one_is_refused() -> None:
 
 
 def test_divergence_is_told_and_keeps_the_last_good_policy() -> None:
-    engine = Engine("ShortCorridor", optimizer="sgd", lr=1e308, baseline="none", batch=1, runs=2)
+    engine = Engine("CartPole-v1", optimizer="sgd", lr=1e308, batch=32, runs=2)
     training = engine.learn(episodes=1000)
     assert [run for run, _ in training.failed] == [0, 1]
     assert all(1 <= episode <= 1000 for _, episode in training.failed)
@@ -266,6 +269,29 @@ def test_arrays_are_saved_too(tmp_path: Path) -> None:
     loaded = Engine.load(tmp_path / "run")
     assert np.array_equal(loaded.theta, engine.theta)
     assert loaded.evaluate().mean == engine.evaluate().mean
+
+
+class Lottery(NamedTuple):
+    """One step: the price of the ticket that is chosen."""
+
+    prices: np.ndarray = np.array([1.0, 2.0])
+
+    observation_space = Discrete(1)
+    action_space = Discrete(2)
+
+    def reset(self, key):  # type: ignore[no-untyped-def]
+        return 0
+
+    def step(self, state, action, key):  # type: ignore[no-untyped-def]
+        return 0, self.prices[action], True
+
+
+def test_parameters_that_are_arrays_are_saved_too(tmp_path: Path) -> None:
+    engine = Engine(Lottery(np.array([3.0, 5.0])), batch=16, episodes=64)
+    engine.learn()
+    assert 3.0 < engine.evaluate(episodes=1000).mean < 5.0
+    engine.save(tmp_path)
+    assert Engine.load(tmp_path).source.env.prices.tolist() == [3.0, 5.0]
 
 
 def spoil(path: Path, content: bytes | None) -> None:

@@ -56,7 +56,7 @@ def info(
 
     engine = Engine(env, env_parameters=parameters(env_parameters))
     traits, cls = engine.traits, definition(env)
-    settings = engine.settings.model_dump(exclude={"env", "env_parameters"}, exclude_none=True)
+    settings = {k: v for k, v in engine.settings.given().items() if k not in ("env", "env_parameters")}
     own = _parameters(cls)
     data = {
         "env": env,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import Field, fields
 from typing import Annotated, Any
 
 import typer
@@ -25,32 +26,32 @@ def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for every setting; it receives those as ``**settings``, None where not given."""
     own = inspect.signature(command, eval_str=True)
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    for name, field in Settings.model_fields.items():
-        if name not in _NOT_OPTIONS:
-            parameters.append(_option(name, field))
+    parameters += [_option(field) for field in fields(Settings) if field.name not in _NOT_OPTIONS]
     command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
 
 
-def _option(name: str, field: Any) -> inspect.Parameter:
+def _option(field: Field[Any]) -> inspect.Parameter:
     """Switches are switches; all else is text, which `Settings` itself reads and checks."""
-    flag = name.replace("_", "-")
-    switch = field.annotation is bool
+    flag, of_type = field.name.replace("_", "-"), str(field.type)
+    switch = of_type == "bool"
     option = typer.Option(
         f"--{flag}/--no-{flag}" if switch else f"--{flag}",
-        help=field.description,
-        metavar=None if switch else _metavar(str(field.annotation)),
+        help=field.metadata["description"],
+        metavar=None if switch else _metavar(of_type),
         rich_help_panel="Settings",
         show_default=False,
     )
     kind: Any = bool if switch else str
     annotation: Any = Annotated[kind | None, option]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _metavar(annotation: str) -> str:
-    return "NUMBER" if "float" in annotation else "N" if "int" in annotation else "NAME"
+    if any(word in annotation for word in ("float", "Positive", "Fraction")):
+        return "NUMBER"
+    return "N" if "int" in annotation or "Count" in annotation else "NAME"
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:

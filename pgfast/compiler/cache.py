@@ -69,6 +69,11 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         digest = hashlib.sha256(repr(key).encode()).hexdigest()
         return cache_folder() / f"{self._name}-{digest[:32]}.kernel"
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """As numba's, but without importing first what only compilation needs: that takes longer than loading."""
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
         path = self._file(sig, target_context.codegen())
         if path is None or not _is_private(path.parent):
