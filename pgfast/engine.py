@@ -74,6 +74,8 @@ class Engine:
         source = find(env, settings.pop("env_parameters", None))
         given = {"policy": policy, "gamma": gamma, "lr": lr, **settings}
         chosen = {k: v for k, v in given.items() if v is not None}
+        if isinstance(chosen.get("theta0"), np.ndarray | list | tuple):
+            chosen["theta0"] = np.ravel(chosen["theta0"]).tolist()
         self._start(source, validated(**{**preset(source.name), **chosen, "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 

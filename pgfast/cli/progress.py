@@ -55,13 +55,12 @@ class Bar:
     def __enter__(self) -> Self:
         if self.visible:
             from rich.console import Console
-            from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
 
             self._bar = RichProgress(
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                TaskProgressColumn(),
+                BarColumn(bar_width=10),
                 TextColumn("{task.fields[done]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
@@ -84,10 +83,9 @@ class Bar:
         """Show where training stands."""
         if self.visible:
             rate = 1.0 / p.seconds if p.seconds > 0 else 0.0
-            mean = f"mean return {p.mean_return:.4g}, " if math.isfinite(p.mean_return) else ""
-            done = (
-                f"{p.episodes:,} episodes, {mean}{short(rate * p.episodes)} episodes/s, {short(rate * p.steps)} steps/s"
-            )
+            mean = f"{p.mean_return:.4g}" if math.isfinite(p.mean_return) else "-"
+            speed = f"({short(rate * p.episodes)}/s), {short(rate * p.steps)} steps/s"
+            done = f"return {mean}  {short(p.episodes)} episodes {speed}"
             self._bar.update(self._task, description="training", total=p.total, completed=p.episodes, done=done)
 
 
