@@ -12,7 +12,7 @@ import numpy as np
 
 from pgfast import storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
-from pgfast.compiler import Preparation, bind
+from pgfast.compiler import Preparation
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.learner import EPISODES, FAILED, LENGTH, Learner, Optimisation, make_learner, make_log, make_room
@@ -92,7 +92,6 @@ class Engine:
         self.source = source
         self.traits: Traits = probe(source, settings.max_steps)
         self.model: Model = build(settings.policy, source.env, self.traits, settings.bias)
-        bind(type(source.env))
         values = self.model.n_values if settings.baseline == "value" else 0
         self._problem = Problem(
             env=source.env,
@@ -131,8 +130,9 @@ class Engine:
     def _prepare(self) -> None:
         """Derive what lanes use from the parameters of every run."""
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
-        for run in range(self.settings.runs):
-            self.model.policy.prepare(self._learner, run, room, 0)
+        with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
+            for run in range(self.settings.runs):
+                self.model.policy.prepare(self._learner, run, room, 0)
 
     # ---- what is known
 

@@ -46,6 +46,14 @@ class Source:
     table: TabularMDP | None = None
     file: Path | None = None
 
+    @property
+    def label(self) -> str:
+        """What messages call it: ``my_env.py, Corridor``."""
+        if self.table is not None:
+            return self.table.name
+        name = type(self.env).__name__
+        return f"{self.file.name}, {name}" if self.file is not None else name
+
 
 def make(name: str, **parameters: Any) -> Any:
     """The environment of that name, with its parameters: a NamedTuple of the environment protocol, or a TabularMDP.
@@ -183,7 +191,7 @@ def bundled_folder() -> Path:
 def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
     """The environment class in a file: the one named, or the only one there is."""
     module = _load_module(
-        path, module_name or f"pgfast_user.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        path, module_name or f"pgfast_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     )
     found = {
         name: value

@@ -10,12 +10,13 @@ import dis
 import inspect
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box, Discrete
 
+from pgfast.bodies import check_bodies
 from pgfast.compiler import class_attribute
 from pgfast.environments import Source
 from pgfast.errors import EnvironmentFault, PgfastError
@@ -30,6 +31,7 @@ _OPTIONAL = {"observe": ("self, state", 2), "features": ("self, observation, act
 class Traits:
     """What kernels, policies and reports need to know of an environment."""
 
+    label: str  # what messages call it
     like: Any  # a state that can be stepped from: an int, a float, or a flat tuple of them
     observation: Any  # an example of what the policy sees
     n_observations: int | None  # discrete observations, or None
@@ -45,50 +47,27 @@ class Traits:
 def probe(source: Source, max_steps: int | None = None) -> Traits:
     """Look at an environment; raises EnvironmentFault when it doesn't keep the protocol, PgfastError when it can't be
     served."""
-    env, label = source.env, _label(source)
+    env, label = source.env, source.label
     _check_methods(type(env), label)
-    observation_space, action_space = _space(env, "observation_space", label), _space(env, "action_space", label)
-    if not hasattr(action_space, "n"):
-        raise PgfastError(
-            f"{label} has the action space {action_space}: the policies of pgfast {_version()} choose among discrete "
-            f"actions (gymnasium.spaces.Discrete)."
-        )
-    n_actions, first_action = int(action_space.n), int(getattr(action_space, "start", 0))
-    like, observation = _play(env, label, first_action, n_actions)
-    discrete = hasattr(observation_space, "n")
-    if discrete and not isinstance(observation, int):
-        raise EnvironmentFault(
-            f"{label}: observe gives {observation!r}, where the observation space {observation_space} has whole "
-            f"numbers."
-        )
-    own = getattr(env, "max_steps", None)
-    limit = max_steps or own
+    _check_parameters(env, label)
+    check_bodies(type(env))
+    spaces = _spaces(env, label)
+    like, observation = _play(env, label, spaces)
+    limit = max_steps or _own_limit(env, label)
+    seen, actions = spaces
     return Traits(
+        label=label,
         like=like,
         observation=observation,
-        n_observations=int(observation_space.n) if discrete else None,
-        first_observation=int(getattr(observation_space, "start", 0)) if discrete else 0,
-        n_actions=n_actions,
-        first_action=first_action,
-        max_steps=int(limit) if limit else ENGINE_LIMIT,
-        limited=bool(limit),
+        n_observations=int(seen.n) if isinstance(seen, Discrete) else None,
+        first_observation=int(seen.start) if isinstance(seen, Discrete) else 0,
+        n_actions=int(actions.n),
+        first_action=int(actions.start),
+        max_steps=limit or ENGINE_LIMIT,
+        limited=limit is not None,
         paired=not _draws(type(env)),
-        optimum=_optimum(env),
+        optimum=_optimum(env, label),
     )
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pgfast")
-    except PackageNotFoundError:
-        return "in this checkout"
-
-
-def _label(source: Source) -> str:
-    name = type(source.env).__name__
-    return f"{Path(source.file).name}, {name}" if source.file is not None else name
 
 
 def _check_methods(cls: type, label: str) -> None:
@@ -107,40 +86,110 @@ def _check_methods(cls: type, label: str) -> None:
             raise EnvironmentFault(f"{label}: {name} is defined as {name}{given}: write `def {name}({form})`.")
 
 
-def _space(env: Any, name: str, label: str) -> Any:
-    try:
-        return getattr(env, name)
-    except AttributeError as error:
+def _check_parameters(env: Any, label: str) -> None:
+    for name, value in env._asdict().items():
+        numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+        if not (
+            value is None or numeric or _is_number(value) or (isinstance(value, tuple) and all(map(_is_number, value)))
+        ):
+            raise EnvironmentFault(
+                f"{label}: the parameter {name} is {value!r}: it must be a number, a tuple of numbers or a NumPy array "
+                f"of numbers."
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating)
+
+
+def _spaces(env: Any, label: str) -> tuple[Any, Any]:
+    """What can be observed, and what can be done."""
+    seen, actions = (_space(env, name, label) for name in ("observation_space", "action_space"))
+    if not isinstance(seen, Discrete | Box) or (isinstance(seen, Box) and len(seen.shape) > 1):
         raise EnvironmentFault(
-            f"{label} has no {name}: write it as a property that gives a gymnasium space ({error})."
-        ) from error
+            f"{label} has the observation space {seen}: it must be gymnasium.spaces.Discrete, or a Box of shape () or "
+            f"(n,)."
+        )
+    if isinstance(actions, Box):
+        raise PgfastError(
+            f"{label} has the action space {actions}: the policies of this version of pgfast choose among discrete "
+            f"actions (gymnasium.spaces.Discrete)."
+        )
+    if not isinstance(actions, Discrete):
+        raise EnvironmentFault(f"{label} has the action space {actions}: it must be gymnasium.spaces.Discrete.")
+    return seen, actions
 
 
-def _play(env: Any, label: str, first_action: int, n_actions: int, steps: int = 64) -> tuple[Any, Any]:
+def _space(env: Any, name: str, label: str) -> Any:
+    form = f"write `{name}` as a property that gives a gymnasium space"
+    if class_attribute(type(env), name) is None and name not in env._fields:
+        raise EnvironmentFault(f"{label} has no {name}: {form}.")
+    try:
+        space = getattr(env, name)
+    except Exception as error:
+        line = _line_in(error, type(env))
+        raise EnvironmentFault(f"{label}: {name} fails{line}: {type(error).__name__}: {error}") from error
+    if callable(space):
+        raise EnvironmentFault(f"{label}: {name} is a method: {form}, with @property above it.")
+    return space
+
+
+def _own_limit(env: Any, label: str) -> int | None:
+    limit = getattr(env, "max_steps", None)
+    if limit is None or (isinstance(limit, int | np.integer) and not isinstance(limit, bool) and 1 <= limit < 2**32):
+        return None if limit is None else int(limit)
+    raise EnvironmentFault(f"{label}: max_steps is {limit!r}: it must be a whole number of at least 1, or None.")
+
+
+def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tuple[Any, Any]:
     """A start state (ints made floats where a step makes them so), and an observation."""
+    seen, actions = spaces
     state = _call(env, label, "reset", make_key())
-    like = _state(state, label, "reset")
-    start = like
+    start = like = _state(state, label, "reset")
+    _observe(env, label, seen, state, "reset")
     for t in range(steps):
-        action = first_action + t % n_actions
+        action = int(actions.start) + t % int(actions.n)
         result = _call(env, label, "step", state, action, make_key(step=t + 1))
         if not isinstance(result, tuple) or len(result) != 3:
             raise EnvironmentFault(f"{label}: step gives {result!r}: it must be (next state, reward, terminated).")
         state, reward, terminated = result
         like = _widen(like, _state(state, label, "step"), label)
-        if isinstance(reward, bool) or not isinstance(reward, int | float | np.number):
-            raise EnvironmentFault(f"{label}: step gives the reward {reward!r}: it must be a number.")
-        if not math.isfinite(reward):
-            raise EnvironmentFault(
-                f"{label}: step gives the reward {reward} for action {action}: it must be a finite number."
-            )
+        _observe(env, label, seen, state, "step")
+        _check_reward(reward, action, label)
         if not isinstance(terminated, bool | np.bool_):
             raise EnvironmentFault(f"{label}: step gives {terminated!r} for terminated: it must be True or False.")
         if terminated:
             state = _call(env, label, "reset", make_key(episode=t + 1))
     like = _convert(start, like)
-    observation = _call(env, label, "observe", like) if hasattr(env, "observe") else like
-    return like, _state(observation, label, "observe")
+    return like, _observe(env, label, seen, like, "reset")
+
+
+def _check_reward(reward: Any, action: int, label: str) -> None:
+    if isinstance(reward, bool | np.bool_) or not _is_number(reward):
+        raise EnvironmentFault(f"{label}: step gives the reward {reward!r}: it must be a number.")
+    if not math.isfinite(reward):
+        raise EnvironmentFault(
+            f"{label}: step gives the reward {reward} for action {action}: it must be a finite number."
+        )
+
+
+def _observe(env: Any, label: str, space: Any, state: Any, giver: str) -> Any:
+    """What the policy sees of a state, as Python numbers; it must be in its space."""
+    if hasattr(env, "observe"):
+        giver, state = "observe", _call(env, label, "observe", state)
+    observation = _state(state, label, giver)
+    if not fits_space(observation, space):
+        what = "the observation" if giver == "observe" else "a state, which is the observation,"
+        raise EnvironmentFault(f"{label}: {giver} gives {what} {observation!r}: it must be in {space}.")
+    return observation
+
+
+def fits_space(observation: Any, space: Any) -> bool:
+    """Is it of the form of the observation space, and where that is discrete, in it?"""
+    if isinstance(space, Discrete):
+        return isinstance(observation, int) and int(space.start) <= observation < int(space.start) + int(space.n)
+    size = len(observation) if isinstance(observation, tuple) else 1
+    return size == math.prod(space.shape) and (isinstance(observation, tuple) or size == 1)
 
 
 def _call(env: Any, label: str, name: str, *args: Any) -> Any:
@@ -211,9 +260,14 @@ def _draws(cls: type) -> bool:
     )
 
 
-def _optimum(env: Any) -> float | None:
-    value = getattr(env, "optimum", None)
-    return float(value) if value is not None else None
+def _optimum(env: Any, label: str) -> float | None:
+    try:
+        value = getattr(env, "optimum", None)
+        return None if value is None else float(value)
+    except Exception as error:
+        raise EnvironmentFault(
+            f"{label}: optimum must be a number or None ({type(error).__name__}: {error})."
+        ) from error
 
 
-__all__ = ["ENGINE_LIMIT", "Key", "Traits", "probe"]
+__all__ = ["ENGINE_LIMIT", "Key", "Traits", "fits_space", "probe"]

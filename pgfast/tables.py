@@ -319,6 +319,7 @@ def _terminal_states(p: np.ndarray, rewards: np.ndarray, terminal: ArrayLike | N
         pays = np.any(rewards[np.arange(n), :, np.arange(n)] != 0.0, axis=1)
         return np.asarray(stays & ~pays)
     given = np.asarray(terminal)
+    given = given.astype(np.int64) if given.size == 0 else given  # an empty list has no type of its own
     if given.dtype == bool and given.shape == (n,):
         return given
     if given.dtype.kind in "iu" and given.ndim == 1 and (given.size == 0 or (given.min() >= 0 and given.max() < n)):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.compiler import LANES, Kernel, Preparation
-from pgfast.errors import EnvironmentFault, PgfastError
+from pgfast.faults import check_returns, outside, raised
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT
 from pgfast.kernels.learner import (
@@ -41,6 +41,7 @@ from pgfast.kernels.runs import work_on_runs
 from pgfast.models import FIRST_TAPE, Model, grow
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
+from pgfast.rehearsal import rehearse
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
@@ -222,7 +223,12 @@ class Job:
     def prepare(self) -> Preparation:
         """Compile the kernel, or load it from the cache."""
         self.workers = [self._worker() for _ in range(self.threads or 1)]
-        made = self.kernel.prepare(*self._arguments(self.workers[0], 1))
+        arguments = self._arguments(self.workers[0], 1)
+        if not self.kernel.is_ready(*arguments):
+            start = time.perf_counter()
+            rehearse(self.problem.env, self.problem.traits)
+            self.compile_seconds += time.perf_counter() - start
+        made = self.kernel.prepare(*arguments)
         self.compile_seconds += made.compile_seconds
         self.load_seconds += made.load_seconds
         return made
@@ -245,7 +251,9 @@ class Job:
         taken = time.perf_counter() - start
         self.seconds += taken
         if OUTSIDE in statuses:
-            raise self._outside()
+            for worker in self.workers:
+                worker.workspace.lanes.control[FAULT] = 0
+            raise outside(self.problem.traits)
         for worker, status in zip(self.workers, statuses, strict=True):
             if status == TAPE_FULL:
                 worker.memory = grow(worker.memory, self.problem.algorithm.gamma)
@@ -255,19 +263,19 @@ class Job:
     def _call(self, worker: Worker) -> int:
         try:
             return int(self.kernel(*self._arguments(worker, self.budget)))
-        except BaseException:
+        except BaseException as error:
             self.team[STOP] = 1  # nobody waits for a thread that is gone
+            if isinstance(error, Exception) and self.kernel.is_compiled:
+                raise raised(self.problem.traits, error) from error
             raise
 
-    def _outside(self) -> PgfastError:
-        traits = self.problem.traits
-        for worker in self.workers:
-            worker.workspace.lanes.control[FAULT] = 0
-        last = traits.first_observation + (traits.n_observations or 0) - 1
-        return EnvironmentFault(
-            f"{type(self.problem.env).__name__} showed an observation outside its space: with {traits.n_observations} "
-            f"observations they must be from {traits.first_observation} to {last}."
-        )
+    def _failed(self) -> int:
+        return int((self.learner.clock[:, FAILED] >= 0).sum())
+
+    def _check_returns(self) -> None:
+        plan = self.plan
+        last = plan.last_episode - plan.log_origin
+        check_returns(self.problem.traits, self.learner.log, plan.log_every, last, self.learn)
 
     def settle(self) -> None:
         """Give every run the parameters and statistics that lanes still hold; the job can't go on after that."""
@@ -284,7 +292,10 @@ class Job:
         with ThreadPoolExecutor(threads, "pgfast") if threads > 1 else nullcontext() as pool:
             try:
                 while not self.finished:
+                    failed = self._failed()
                     self.advance(pool)
+                    if self.finished or self._failed() > failed:
+                        self._check_returns()
                     if between is not None and between() is False:
                         return self.finished
             finally:

@@ -4,16 +4,17 @@ Everything compiled keeps strict IEEE arithmetic: no fast-math flag anywhere, fu
 says ``fma``. So a lane computes the same bits whether LLVM put it into a vector register or not.
 """
 
+from pgfast.compiler.alone import CannotCompile, compiled_form
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from pgfast.compiler.bits import as_bits, as_float, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, Preparation, kernel
-from pgfast.compiler.methods import bind
-from pgfast.compiler.references import class_attribute
+from pgfast.compiler.references import class_attribute, compiled_functions, global_names, line_of, references
 from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional_hook, routine
 
 __all__ = [
     "LANES",
+    "CannotCompile",
     "Kernel",
     "Preparation",
     "as_bits",
@@ -21,16 +22,20 @@ __all__ = [
     "atomic_add",
     "atomic_load",
     "atomic_store",
-    "bind",
     "class_attribute",
+    "compiled_form",
+    "compiled_functions",
     "fma",
+    "global_names",
     "hook",
     "inlined",
     "kernel",
     "lane_kernel",
     "leaf",
+    "line_of",
     "load_column",
     "optional_hook",
+    "references",
     "routine",
     "store_column",
     "yield_processor",

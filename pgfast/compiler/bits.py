@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import llvmlite.ir as ir
@@ -42,10 +42,15 @@ def _as_bits(typingctx: Any, x: Any) -> Any:
 
 def fma(x: float, y: float, z: float) -> float:
     """x·y + z, rounded once."""
-    if not (isfinite(x) and isfinite(y) and isfinite(z)):
+    if not (isfinite(x) and isfinite(y)):
         return x * y + z
+    if not isfinite(z):
+        return z
     exact = Fraction(x) * Fraction(y) + Fraction(z)
-    return float(exact) if exact else x * y + z  # the sign of a zero
+    try:
+        return float(exact) if exact else x * y + z  # the sign of a zero
+    except OverflowError:
+        return inf if exact > 0 else -inf
 
 
 def as_float(bits: int) -> float:

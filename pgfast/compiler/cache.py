@@ -11,15 +11,18 @@ import hashlib
 import os
 import pickle
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
+from llvmlite.binding import address_of_symbol
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.serialize import dumps
+from numba.core.typing import signature
 
 from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
 
-_HEADER = b"pgfast kernel 1 "
+_HEADER = b"pgfast kernel 2 "
 
 
 def cache_folder() -> Path:
@@ -57,8 +60,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         """Nothing is held in memory."""
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[str, ...]:
-        arguments = sig.args if hasattr(sig, "args") else sig
-        things = [*(str(a) for a in arguments), *self._classes, self._py_func]
+        things = [*(str(a) for a in _arguments(sig)), *self._classes, self._py_func]
         return (fingerprint(*things), environment_of_compilation(), *(str(s) for s in codegen.magic_tuple()))
 
     def _file(self, sig: Any, codegen: Any) -> Path | None:
@@ -70,12 +72,17 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         return cache_folder() / f"{self._name}-{digest[:32]}.kernel"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """As numba's, but without importing first what only compilation needs: that takes longer than loading."""
+        """As numba's, but without importing first what compilation needs: that takes longer than loading."""
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 
-    def _load_overload(self, sig: Any, target_context: Any) -> Any:
-        path = self._file(sig, target_context.codegen())
+    def has(self, sig: Any, codegen: Any) -> bool:
+        """Is there a file for this signature that can be used?"""
+        return self._payload(sig, codegen) is not None
+
+    def _payload(self, sig: Any, codegen: Any) -> bytes | None:
+        """What was saved for this signature; None where it is missing, damaged, or could be somebody else's."""
+        path = self._file(sig, codegen)
         if path is None or not _is_private(path.parent):
             return None
         try:
@@ -83,9 +90,16 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         except OSError:
             return None
         header, _, payload = content.partition(b"\n")
-        if header != _HEADER + hashlib.sha256(payload).hexdigest().encode():
+        return payload if header == _HEADER + hashlib.sha256(payload).hexdigest().encode() else None
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        payload = self._payload(sig, target_context.codegen())
+        if payload is None:
             return None
-        return self._impl.rebuild(target_context, pickle.loads(payload))
+        symbols, parts = pickle.loads(payload)
+        if any(address_of_symbol(symbol) is None for symbol in symbols):
+            target_context.refresh()  # numba's own functions, such as its allocator, have to be there then
+        return self._impl.rebuild(target_context, _with_types(parts, sig))
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         if not self._impl.check_cachable(data):
@@ -95,10 +109,36 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
             return
         try:
             _make_private(path.parent)
-            payload = dumps(self._impl.reduce(data))
+            payload = dumps((_symbols(data.library), _without_types(self._impl.reduce(data))))
             _write_whole(path, _HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
         except (OSError, pickle.PicklingError):
             return  # a cache that can't be written only costs time
+
+
+def _symbols(library: Any) -> list[str]:
+    """The functions that a kernel calls and doesn't contain."""
+    functions = library._final_module.functions
+    return sorted(f.name for f in functions if f.is_declaration and not f.name.startswith("llvm."))
+
+
+def _without_types(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The pieces of a compiled kernel without the types of its arguments: these have classes in them, and a class of a
+    script or a notebook is another one in each process."""
+    code, description, environment, typed, *rest = parts
+    description = copy(description)
+    description.argtypes = ()
+    return code, description, environment, typed.return_type, *rest
+
+
+def _with_types(parts: tuple[Any, ...], sig: Any) -> tuple[Any, ...]:
+    """The pieces again with the types of the arguments that the kernel was asked for."""
+    code, description, environment, returns, *rest = parts
+    description.argtypes = _arguments(sig)
+    return code, description, environment, signature(returns, *description.argtypes), *rest
+
+
+def _arguments(sig: Any) -> tuple[Any, ...]:
+    return tuple(sig.args if hasattr(sig, "args") else sig)
 
 
 def _is_private(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -12,9 +13,6 @@ from typing import Any
 import numpy as np
 
 import pgfast.compiler.references as refs
-
-ENTRY_POINTS = ("step", "reset", "observe", "features")
-_LIBRARIES = {"numba", "numpy", "llvmlite", "math", "cmath", "operator", "builtins", "typing", "gymnasium"}
 
 
 class CannotFingerprint(Exception):
@@ -83,9 +81,9 @@ class _Walker:
     def _visit_callable(self, thing: Any) -> None:
         module = getattr(thing, "__module__", None) or ""
         name = getattr(thing, "__qualname__", getattr(thing, "__name__", None))
-        if isinstance(thing, ModuleType):
+        if isinstance(thing, ModuleType) and refs.is_library(thing.__name__):
             self.put("module", thing.__name__)
-        elif name and _is_covered(module):
+        elif name and refs.is_library(module):
             self.put("library", module, name)
         elif isinstance(thing, FunctionType):
             self._visit_function(thing)
@@ -99,6 +97,7 @@ class _Walker:
         self.put("function", function.__qualname__)
         self._visit_code(function.__code__)
         self.visit(function.__defaults__)
+        self.visit(tuple((function.__kwdefaults__ or {}).items()))
         for name, value in refs.references(function):
             self.put(name)
             self.visit(value)
@@ -113,33 +112,12 @@ class _Walker:
 
     def _visit_class(self, cls: type) -> None:
         self.put("class", cls.__module__, cls.__qualname__, getattr(cls, "_fields", ()))
-        if _is_covered(cls.__module__):
+        if refs.is_library(cls.__module__):
             return
-        for name, attribute in compiled_attributes(cls).items():
+        if issubclass(cls, Enum):
+            self.visit([(member.name, member.value) for member in cls])
+        elif not issubclass(cls, tuple):
+            raise CannotFingerprint(f"what compiled code takes from {cls!r}")
+        for name, attribute in refs.compiled_attributes(cls).items():
             self.put("attribute", name)
             self.visit(attribute.fget if isinstance(attribute, property) else attribute)
-
-
-def compiled_attributes(cls: type, entry_points: tuple[str, ...] = ENTRY_POINTS) -> dict[str, Any]:
-    """The methods, properties and constants of `cls` that its entry points reach through ``self.name``, by name."""
-    fields = set(getattr(cls, "_fields", ()))
-    found: dict[str, Any] = {}
-    waiting = [name for name in entry_points if refs.class_attribute(cls, name) is not None]
-    while waiting:
-        name = waiting.pop(0)
-        if name in found or name in fields:
-            continue
-        attribute = refs.class_attribute(cls, name)
-        if attribute is None:
-            continue
-        found[name] = attribute
-        function = attribute.fget if isinstance(attribute, property) else attribute
-        if isinstance(function, FunctionType):
-            waiting.extend(sorted(refs.attribute_names(function)))
-    return found
-
-
-def _is_covered(module: str) -> bool:
-    """True when the versions of libraries, or the digest of pgfast's sources, already stand for this module."""
-    root = module.partition(".")[0]
-    return root in _LIBRARIES or (root == "pgfast" and not module.startswith("pgfast._envs"))

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 from numba import config, njit, typeof
 
 from pgfast.compiler.cache import KernelCache
+from pgfast.compiler.methods import bind
 from pgfast.compiler.parts import KernelCompiler
-from pgfast.compiler.references import class_attribute
+from pgfast.compiler.references import ENTRY_POINTS, class_attribute
 from pgfast.compiler.templates import BORROWED, STRICT, Specialiser
+
+_allocating: set[type] = set()
 
 
 class Preparation(NamedTuple):
@@ -30,29 +33,42 @@ class Kernel:
         self.function: Any = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self._dispatchers: dict[tuple[type, ...], Any] = {}
+        self._dispatchers: dict[tuple[tuple[type, ...], bool], Any] = {}
 
     def __call__(self, *args: Any) -> Any:
         return self.dispatcher(*args)(*args)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Does a call run compiled code? Not where numba is switched off."""
+        return not config.DISABLE_JIT
 
     def dispatcher(self, *args: Any) -> Any:
         """The numba dispatcher for the classes of `args`; the plain function where compilation is switched off."""
         if config.DISABLE_JIT:
             return self.function
         classes = tuple(dict.fromkeys(c for a in args for c in _classes(a)))
-        if classes not in self._dispatchers:
-            specialised = Specialiser(_methods(classes)).copy(self.function)
+        key = classes, any(c in _allocating for c in classes)
+        if key not in self._dispatchers:
+            specialised = specialiser(*key).copy(self.function)
             dispatcher = njit(nogil=True, pipeline_class=KernelCompiler, **STRICT, **BORROWED)(specialised)
             dispatcher._cache = KernelCache(specialised, classes)
-            self._dispatchers[classes] = dispatcher
-        return self._dispatchers[classes]
+            self._dispatchers[key] = dispatcher
+        return self._dispatchers[key]
+
+    def is_ready(self, *args: Any) -> bool:
+        """Is the code for these arguments in memory, or in the cache?"""
+        if config.DISABLE_JIT:
+            return True
+        dispatcher, signature = self.dispatcher(*args), _signature(args)
+        return signature in dispatcher.overloads or dispatcher._cache.has(signature, dispatcher.targetctx.codegen())
 
     def prepare(self, *args: Any) -> Preparation:
         """Compile or load the code for these arguments without running it."""
         if config.DISABLE_JIT:
             return Preparation(0.0, 0.0, False)
         dispatcher = self.dispatcher(*args)
-        signature = tuple(typeof(a) for a in args)
+        signature = _signature(args)
         if signature in dispatcher.overloads:
             return Preparation(0.0, 0.0, True)
         hits = sum(dispatcher.stats.cache_hits.values())
@@ -72,6 +88,23 @@ def kernel(function: Callable[..., Any]) -> Kernel:
     return Kernel(function)
 
 
+def let_allocate(cls: type) -> None:
+    """Compile the methods of `cls`, and what they call, as code that may own memory. It is slower, so only for a class
+    whose methods can't be compiled otherwise."""
+    _allocating.add(cls)
+
+
+def specialiser(classes: tuple[type, ...], allocates: bool) -> Specialiser:
+    """Binds hooks to the methods of `classes`."""
+    for cls in classes:
+        bind(cls)
+    return Specialiser(_methods(classes), allocates)
+
+
+def _signature(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(typeof(a) for a in args)
+
+
 def _classes(thing: Any) -> Iterator[type]:
     """The NamedTuple classes of a value and of what is in it."""
     if isinstance(thing, tuple):
@@ -82,10 +115,11 @@ def _classes(thing: Any) -> Iterator[type]:
 
 
 def _methods(classes: tuple[type, ...]) -> dict[str, FunctionType]:
-    """Every method of the classes by name; two classes can't answer the same hook in one kernel."""
+    """The methods of the classes by name: of an environment its entry points, for the others are its own affair. Two
+    classes can't answer the same hook in one kernel."""
     found: dict[str, FunctionType] = {}
     for cls in classes:
-        for name in dir(cls):
+        for name in ENTRY_POINTS if class_attribute(cls, "step") is not None else dir(cls):
             value = class_attribute(cls, name)
             if not isinstance(value, FunctionType) or name.startswith("_"):
                 continue

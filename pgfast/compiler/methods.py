@@ -1,8 +1,8 @@
-"""Methods of plain NamedTuple classes, made visible to compiled code.
+"""What a method of a NamedTuple class takes from ``self``, made visible to compiled code.
 
-An environment or a policy is a NamedTuple whose methods are ordinary Python. `bind` reads which methods, properties,
-class constants and helper functions its entry points use, and registers them, so that a kernel's ``env.step(…)`` finds
-the method by the class of `env`. Uncompiled, the same call is Python's own.
+Kernels call an environment's entry points through hooks. Inside these, ``self.helper(…)``, ``self.size`` and class
+constants are attributes that numba doesn't know a NamedTuple to have: `bind` registers those that are used, and the
+plain functions they call in turn.
 """
 
 from __future__ import annotations
@@ -12,37 +12,41 @@ import itertools
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.core.typing.templates import infer_getattr, make_overload_method_template
 from numba.extending import overload, overload_attribute
 
-from pgfast.compiler.fingerprint import ENTRY_POINTS, _is_covered, compiled_attributes
-from pgfast.compiler.references import class_attribute, references
+from pgfast.compiler.references import class_attribute, compiled_attributes, compiled_functions
 from pgfast.compiler.templates import STRICT, leaf
 
 _TUPLE_TYPES = (types.NamedTuple, types.NamedUniTuple)
 _serial = itertools.count()
 _attributes: set[str] = set()
-_helpers: set[FunctionType] = set()
 _bound: set[type] = set()
 
 INLINE = {"forceinline": True, **STRICT}
+CONSTANTS = (bool, int, float, tuple, np.ndarray)
 
 
-def bind(cls: type, entry_points: tuple[str, ...] = ENTRY_POINTS) -> None:
+def bind(cls: type) -> None:
     """Register what compiled code can reach from the entry points of `cls`; a second call does nothing."""
     if cls in _bound:
         return
-    for name, attribute in compiled_attributes(cls, entry_points).items():
+    attributes = compiled_attributes(cls)
+    for name, attribute in attributes.items():
         if isinstance(attribute, FunctionType):
             _bind_method(cls, name, attribute)
-            _bind_helpers(attribute)
-        elif isinstance(attribute, property) and attribute.fget is not None:
+        elif _is_property(attribute) or isinstance(attribute, CONSTANTS):
             _bind_attribute(name)
-            _bind_helpers(attribute.fget)  # type: ignore[arg-type]
-        elif isinstance(attribute, bool | int | float | tuple):
-            _bind_attribute(name)
+    for function in compiled_functions(cls):
+        if function not in attributes.values():
+            leaf(function)
     _bound.add(cls)
+
+
+def _is_property(attribute: Any) -> bool:
+    return isinstance(attribute, property) and attribute.fget is not None
 
 
 class _OfOneClass:
@@ -78,18 +82,9 @@ def _bind_attribute(name: str) -> None:
 
     def resolve(self: Any) -> Any:
         attribute = class_attribute(self.instance_class, name)
-        if isinstance(attribute, property):
+        if _is_property(attribute):
             return attribute.fget
-        return (lambda self: attribute) if isinstance(attribute, bool | int | float | tuple) else None
+        return (lambda self: attribute) if isinstance(attribute, CONSTANTS) else None
 
     for tuple_type in _TUPLE_TYPES:
         overload_attribute(tuple_type, name, jit_options=INLINE, strict=False)(resolve)
-
-
-def _bind_helpers(function: FunctionType) -> None:
-    """Let compiled code call the plain functions that `function` calls."""
-    for _, value in references(function):
-        if isinstance(value, FunctionType) and value not in _helpers and not _is_covered(value.__module__ or ""):
-            _helpers.add(value)
-            leaf(value)
-            _bind_helpers(value)

@@ -17,7 +17,21 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
 
-class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+# LLVM keeps to half of AVX-512's width for the sake of old processors, whose clocks slowed down; it is a preference only.
+WHOLE_REGISTERS = '"prefer-vector-width"="512"'
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """Code whose loops use vector registers at their full width."""
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        for function in ir_module.functions:
+            if not function.is_declaration:
+                set.add(function.attributes, WHOLE_REGISTERS)  # llvmlite's own `add` knows no attribute with a value
+        super().add_ir_module(ir_module)
+
+
+class PartLibrary(_Library):
     """Intermediate code to be linked elsewhere; a cold part is compiled for size and not inlined."""
 
     cold = False
@@ -43,7 +57,7 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
         return self._shared_module
 
 
-class KernelLibrary(JITCodeLibrary):  # type: ignore[misc]
+class KernelLibrary(_Library):
     """Links the parts it calls and the parts that those call."""
 
     def add_linking_library(self, library: Any) -> None:

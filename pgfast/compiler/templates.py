@@ -17,10 +17,11 @@ from numba import config, njit
 from numba.extending import register_jitable
 
 from pgfast.compiler.parts import PartCompiler
-from pgfast.compiler.references import global_names
+from pgfast.compiler.references import global_names, is_library
 
 STRICT = {"error_model": "numpy"}  # x / 0 is inf as in NumPy; an exception in a loop body stops the vectoriser
 BORROWED = {"_nrt": False}  # kernels allocate nothing and own nothing: no reference counting of their arguments
+OWNED = {"_nrt": True}  # said aloud, since numba hands the caller's choice on to the callee
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,11 +90,11 @@ def twin(function: Callable[..., Any], instruction: Any) -> None:
 class Specialiser:
     """Copies functions with globals bound for one combination; each function is copied once.
 
-    `methods` gives, for each hook name, the function that takes its place. Functions of other modules that are reached
-    (a user's helpers) are inlined as leaves are; where `allocates` is true they are units that may own memory instead.
+    `methods` gives, for each hook name, the function that takes its place. Functions from outside pgfast (a user's
+    methods and helpers) are inlined as leaves are; only where `allocates` is true can they own memory.
     """
 
-    def __init__(self, methods: Mapping[str, FunctionType], allocates: bool = False) -> None:
+    def __init__(self, methods: Mapping[str, FunctionType], allocates: bool) -> None:
         self.methods = dict(methods)
         self.allocates = allocates
         self.copies: dict[Any, Any] = {}
@@ -128,9 +129,8 @@ class Specialiser:
     def compiled(self, function: FunctionType, inline: bool) -> Any:
         """The dispatcher of a function's copy."""
         if function not in self.copies:
-            foreign = not (function.__module__ or "").startswith("pgfast.")
-            options = STRICT if foreign and self.allocates else {**STRICT, **BORROWED}
-            part = njit(pipeline_class=PartCompiler, forceinline=inline, **options)
+            memory = OWNED if self.allocates and not is_library(function.__module__ or "") else BORROWED
+            part = njit(pipeline_class=PartCompiler, forceinline=inline, **STRICT, **memory)
             self.copies[function] = part(self.copy(function))
         return self.copies[function]
 

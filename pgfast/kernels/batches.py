@@ -83,6 +83,7 @@ def open_lane(env, like, memory, plan, learner, w, i, run, episode):
     w.lanes.likelihood[i] = 1.0
     w.lanes.exponent[i] = 0
     clear(memory, w, i)
+    take_entropy(memory, w, i)
     load(memory, learner, w, i, run)
     start_episode(env, like, memory, plan, w, i, episode)
 

@@ -68,13 +68,14 @@ def lane_fields(like: Any) -> list[Field]:
 
 
 def make_workspace(lanes: list[Field], memory: list[Field]) -> np.record:
-    """A zeroed record with fields `lanes` and `memory`, aligned to 64 bytes, no lane active."""
+    """A record with fields `lanes` and `memory`, aligned to 64 bytes, no lane active."""
     record = lambda fields: np.dtype((np.record, [(n, t, s) for n, t, s in fields]))  # noqa: E731
     dtype = np.dtype((np.record, [("lanes", record(lanes)), ("memory", record(memory))]))
     buffer = np.zeros(dtype.itemsize + 64, np.uint8)
     start = -buffer.ctypes.data % 64
     workspace: np.record = buffer[start : start + dtype.itemsize].view(dtype)[0]
     workspace.lanes.control[TASK] = -1
+    workspace.lanes.probability[:] = 1.0  # of a policy that sums its entropy instead
     return workspace
 
 

@@ -33,26 +33,26 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
     total = sums[i, stats_at + DISCOUNTED]  # Σ of G_0 over the batch
     length = memory.length[i]
     tape_returns(algorithm, memory, i, length)
-    for t in range(length):
-        sums[i, stats_at + CREDITED] += memory.reward[i, t]
     for k in range(learner.n_theta):
         numbers[k] = 0.0
     for k in range(learner.n_weights):
         numbers[room.value_at + k] = 0.0
-    weight, baseline = 1.0, 0.0
+    weight, whole, baseline = 1.0, 0.0, 0.0
     start = True
     for t in range(length):
         g = memory.reward[i, t]
         if start:
-            weight = 1.0
+            weight, whole = 1.0, g
             if algorithm.baseline == 1:
                 baseline = runs[run, learner.baseline_at]
             elif algorithm.leaves_one_out == 1 and count > 1.0:
                 baseline = (total - g) / (count - 1.0)
         if algorithm.fits_value == 1:
             baseline = tape_value(memory, learner, run, i, t)
-        delta = g - baseline
-        first, last = tape_score(policy, learner, run, memory, i, t, weight * delta, weight * algorithm.entropy, room)
+        credit = whole if algorithm.whole_return == 1 else g
+        sums[i, stats_at + CREDITED] += credit
+        scale = weight * (credit - baseline)
+        first, last = tape_score(policy, learner, run, memory, i, t, scale, weight * algorithm.entropy, room)
         sums[i, stats_at + NORM] += squared_norm(numbers, first, last)
         sums[i, stats_at + MOVES] += 1.0
         rule = optimisation.rule
@@ -60,7 +60,7 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
         if not move_some(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0, first, last):
             return False
         if algorithm.fits_value == 1:
-            first, last = tape_value_gradient(memory, i, t, delta, room)
+            first, last = tape_value_gradient(memory, i, t, g - baseline, room)
             if not move_some(
                 rule, optimisation.lr_value, learner, run, learner.weights_at, learner.n_weights, room,
                 room.value_at, first, last,

@@ -9,15 +9,9 @@ from pgfast.protocol import tape_last
 
 @routine
 def tape_returns(algorithm, memory, i, length):
-    """The rewards of lane i's tape become returns: G_t, or G_0 throughout each episode."""
+    """The rewards of lane i's tape become returns-to-go."""
     g = 0.0
     for t in range(length - 1, -1, -1):
         r = memory.reward[i, t]
         g = r if tape_last(memory, i, t) else r + algorithm.gamma * g
         memory.reward[i, t] = g
-    if algorithm.whole_return == 1:
-        start = True
-        for t in range(length):
-            g = memory.reward[i, t] if start else g
-            memory.reward[i, t] = g
-            start = tape_last(memory, i, t)

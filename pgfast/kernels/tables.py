@@ -21,7 +21,7 @@ def table_fields() -> list[Field]:
     """Rows of the workspace."""
     return [
         ("run", "i8", (LANES,)),
-        ("base", "i8", (LANES,)),  # where the run's prepared table begins
+        ("prepared_at", "i8", (LANES,)),  # where the run's prepared table begins
         ("entropy", "f8", (LANES,)),  # sum over the steps since it was last noted
         ("seen", "i8", (LANES,)),  # s
         ("index", "i8", (LANES,)),  # s A + a of this step
@@ -78,7 +78,7 @@ class Table(NamedTuple):
     def load(self, learner, w, i, run):
         """Give lane i to a run."""
         w.memory.run[i] = run
-        w.memory.base[i] = run * learner.runs.shape[1] + learner.prepared_at
+        w.memory.prepared_at[i] = run * learner.runs.shape[1] + learner.prepared_at
         w.memory.value[i] = learner.runs[run, learner.baseline_at]
 
     def store(self, learner, w, i, run):
@@ -117,7 +117,7 @@ class Table(NamedTuple):
         """Copy the column of one lane over another's."""
         m = w.memory
         m.run[target] = m.run[source]
-        m.base[target] = m.base[source]
+        m.prepared_at[target] = m.prepared_at[source]
         m.entropy[target] = m.entropy[source]
         m.value[target] = m.value[source]
         m.rewarded[target] = m.rewarded[source]

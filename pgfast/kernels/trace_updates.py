@@ -60,12 +60,17 @@ def clear_rows(n, mask, rows):
 
 @lane_kernel
 def follow_mean(n, algorithm, lanes, m):
-    """The running mean of X_t takes in the episodes that have ended."""
+    """The running mean of X_t takes in the batches that are complete."""
     for i in range(n):
         steps = as_number(np.int64(lanes.counter[0, i])) - 1.0 if lanes.done[i] != 0 else 0.0
-        credited = steps * lanes.returns[1, i] if algorithm.whole_return == 1 else m.credited[i]
-        m.played[i] += steps
-        m.value[i] += (credited - steps * m.value[i]) / m.played[i] if steps > 0.0 else 0.0
+        ended = m.credited[i] if lanes.done[i] != 0 else 0.0
+        m.batch_steps[i] += steps
+        m.batch_credit[i] += steps * lanes.returns[1, i] if algorithm.whole_return == 1 else ended
+        fresh = m.batch_steps[i] if lanes.share[i] != 0.0 else 0.0
+        m.played[i] += fresh
+        m.value[i] += (m.batch_credit[i] - fresh * m.value[i]) / m.played[i] if fresh > 0.0 else 0.0
+        m.batch_steps[i] = masked(m.batch_steps[i], lanes.kept[i])
+        m.batch_credit[i] = masked(m.batch_credit[i], lanes.kept[i])
         m.credit[i] = masked(m.credit[i], lanes.going[i])
         m.credited[i] = masked(m.credited[i], lanes.going[i])
 

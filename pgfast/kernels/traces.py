@@ -60,6 +60,8 @@ def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions:
         "return_scores": (rows,),  # of each episode's return times its scores,
         "total": (),  # of returns
         "played": (),  # steps in the running mean
+        "batch_steps": (),  # steps of the batch so far,
+        "batch_credit": (),  # and Σ_t X_t over them
     }
     own: list[Field] = [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
     return preference_fields(width, rows, values, n_actions) + own
@@ -157,6 +159,8 @@ class Traces(NamedTuple):
         for k in range(m.gv.shape[0]):
             m.gv[k, i] = 0.0
         m.total[i] = 0.0
+        m.batch_steps[i] = 0.0
+        m.batch_credit[i] = 0.0
 
     def load(self, learner, w, i, run):
         """Give lane i the parameters of a run."""
@@ -235,6 +239,8 @@ class Traces(NamedTuple):
         m.credited[target] = m.credited[source]
         m.total[target] = m.total[source]
         m.played[target] = m.played[source]
+        m.batch_steps[target] = m.batch_steps[source]
+        m.batch_credit[target] = m.batch_credit[source]
 
     def end_lanes(self, policy, algorithm, optimisation, learner, accounts, n, w, room, updates):
         """Where lanes are runs: ends of episodes, and updates where a batch is complete; 0 when some θ would have

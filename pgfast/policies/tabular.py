@@ -44,7 +44,7 @@ def look_up(n, n_actions, stride, table, u, done, m, action):
     word but one, and the entropy."""
     last = np.uint64(stride - 1)
     for i in range(n):
-        row = np.uint64(m.base[i] + m.seen[i] * stride)  # unsigned: no wrap-around
+        row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)  # unsigned: no wrap-around
         x = u[i]
         a = (1 if x >= table[row] else 0) + (1 if x >= table[row + _1] else 0) + (1 if x >= table[row + _2] else 0)
         for b in range(3, stride - 1):

@@ -1,0 +1,35 @@
+"""What an environment can do wrong that shows only while it is played, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pgfast.errors import EnvironmentFault
+from pgfast.kernels.learner import COUNT, SUM
+from pgfast.probe import Traits
+
+
+def outside(traits: Traits) -> EnvironmentFault:
+    """An observation that the table has no row for."""
+    last = traits.first_observation + (traits.n_observations or 0) - 1
+    return EnvironmentFault(
+        f"{traits.label}: an observation is outside its space: with {traits.n_observations} observations they must be "
+        f"from {traits.first_observation} to {last}."
+    )
+
+
+def raised(traits: Traits, error: Exception) -> EnvironmentFault:
+    """An exception from compiled code; nothing but the environment's methods raises any there."""
+    return EnvironmentFault(f"{traits.label}: reset, step or observe raised {type(error).__name__}: {error}")
+
+
+def check_returns(traits: Traits, log: np.ndarray, log_every: int, last: int, learn: bool) -> None:
+    """Raise EnvironmentFault where a log (runs, rows, N_STATS) has returns that are not finite: whatever the policy,
+    they are sums of rewards. Episodes are counted from the log's beginning, and there are `last`."""
+    rows = np.argwhere((log[:, :, COUNT] > 0) & ~np.isfinite(log[:, :, SUM]))
+    if len(rows):
+        episode = min((int(rows[:, 1].min()) + 1) * log_every, last)
+        raise EnvironmentFault(
+            f"{traits.label}: step gave a reward that is not finite, or too large to be added to others, in the first "
+            f"{episode} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers."
+        )

@@ -1,0 +1,108 @@
+"""What training costs: fixed workloads, and how one is measured.
+
+A new workload is an entry of WORKLOADS.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from pgfast.engine import Engine
+from pgfast.results import Training
+from pgfast.training import default_threads
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A training run: an environment, the engine's settings, and the episodes of each independent run."""
+
+    name: str
+    env: str
+    episodes: int
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def engine(self, seed: int = 0, **changed: Any) -> Engine:
+        """A fresh engine; `changed` are settings that differ from the workload's."""
+        return Engine(self.env, seed=seed, **{**self.settings, **changed})
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Training after compilation, repeated: environment, sampling, returns and updates together."""
+
+    name: str
+    threads: int
+    ns_per_step: float  # of all threads together; the median over repetitions
+    ns_per_step_min: float
+    ns_per_step_max: float
+    repetitions: int
+    steps: int  # of one repetition, all runs
+    steps_per_second: float  # the median
+    episodes_per_second: float  # at the median
+    compile_seconds: float
+    load_seconds: float  # of compiled code from the cache
+
+
+WORKLOADS = {
+    w.name: w
+    for w in (
+        Workload(
+            "cartpole",
+            "CartPole-v1",
+            256 * 80,
+            dict(policy="linear", bias=False, batch=256, gamma=0.99, baseline="mean", optimizer="sgd", lr=0.003),
+        ),
+        Workload(
+            "frozenlake",
+            "FrozenLake-v1",
+            512 * 800,
+            dict(policy="tabular", batch=512, gamma=1.0, baseline="mean", optimizer="sgd", lr=5.0, entropy=0.0),
+        ),
+        Workload(
+            "corridor",
+            "ShortCorridor",
+            1000,
+            dict(
+                policy="state-action", runs=1000, batch=1, gamma=1.0, baseline="none", optimizer="sgd", lr=2.0**-12,
+                theta0=[math.log(19.0), 0.0],
+            ),
+        ),
+    )
+}  # fmt: skip
+
+
+def measure(workload: Workload, threads: int | None = None, repetitions: int = 5) -> Measurement:
+    """Train `repetitions` times from the start, each with a seed of its own, on so many threads (by default, all
+    processors)."""
+    threads = threads or default_threads()
+    warm = workload.engine().learn(_few_episodes(workload), threads=threads)
+    results = [workload.engine(seed).learn(workload.episodes, threads=threads) for seed in range(repetitions)]
+    costs = [_ns_per_step(r) for r in results]
+    typical = median(costs)
+    episodes = sum(r.curve.mean_return.shape[0] * r.episodes for r in results)
+    steps = sum(r.steps for r in results)
+    return Measurement(
+        name=workload.name,
+        threads=threads,
+        ns_per_step=typical,
+        ns_per_step_min=min(costs),
+        ns_per_step_max=max(costs),
+        repetitions=repetitions,
+        steps=steps // repetitions,
+        steps_per_second=1e9 / typical,
+        episodes_per_second=1e9 / typical * episodes / steps,
+        compile_seconds=warm.compile_seconds,
+        load_seconds=warm.load_seconds,
+    )
+
+
+def _few_episodes(workload: Workload) -> int:
+    """Enough to have everything compiled and loaded."""
+    return int(workload.settings["batch"])
+
+
+def _ns_per_step(result: Training) -> float:
+    return 1e9 * result.train_seconds / result.steps

@@ -1,0 +1,128 @@
+"""Small problems that the tests learn, and engines for them.
+
+Run as a program, it prints the parameters after training of the SHORT and PLAIN ones: with NUMBA_DISABLE_JIT=1 in the
+environment, as the kernels find them in plain Python.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from pgfast import Engine, TabularMDP, uniform
+
+
+class Drift(NamedTuple):
+    """A point on a line, pushed left, not at all or right (−1, 0, 1), and blown about.
+
+    Its state mixes floats and an int, its observation is a part of the state, its first action isn't 0, and episodes
+    end both ways. Rewards: `left`, `stay` or `right` by the action, minus `cost` times the position squared.
+    """
+
+    spread: float = 1.0
+    noise: float = 0.6
+    left: float = 0.0
+    stay: float = 0.3
+    right: float = 0.1
+    cost: float = 0.5
+
+    max_steps = 9
+
+    @property
+    def observation_space(self):
+        return Box(-np.inf, np.inf, (4,), np.float64)
+
+    @property
+    def action_space(self):
+        return Discrete(3, start=-1)
+
+    def reset(self, key):
+        return self.spread * (uniform(key, 0) - 0.5), 0.0, 0
+
+    def step(self, state, action, key):
+        x, speed, t = state
+        speed = 0.5 * speed + 0.4 * action + self.noise * (uniform(key, 0) - 0.5) * uniform(key, 1)
+        x = x + speed
+        pay = self.left if action < 0 else (self.right if action > 0 else self.stay)
+        return (x, speed, t + 1), pay - self.cost * x * x, abs(x) > 1.5
+
+    def observe(self, state):
+        x, speed, t = state
+        return x, speed, x * speed, 0.1 * t
+
+    def features(self, observation, action):
+        x, speed, both, t = observation
+        return x * action, speed * action, both + action * action, 1.0 if action == 0 else t
+
+
+def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularMDP:
+    """Five states, the last of which ends the episode; every transition pays."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(n_states), (n_states, n_actions))
+    r = rng.normal(size=(n_states, n_actions, n_states))
+    start = np.append(rng.dirichlet(np.ones(n_states - 1)), 0.0)
+    return TabularMDP(p, r, start, terminal=[n_states - 1], max_steps=9)
+
+
+PROBLEMS = {  # what is learned, and settings that every schedule takes
+    "linear": {"env": Drift(), "policy": "linear", "theta0": list(np.linspace(-0.5, 0.4, 15)), "lr": 0.1},
+    "features": {"env": Drift(), "policy": "state-action", "theta0": [0.3, -0.2, 0.1, 0.4], "lr": 0.1},
+    "corridor": {"env": "ShortCorridor", "policy": "state-action", "theta0": [0.2, -0.1], "lr": 0.01, "max_steps": 40},
+    "tabular": {"env": random_mdp(), "policy": "tabular", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
+    "one-hot": {"env": random_mdp(seed=1), "policy": "linear", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
+    "cartpole": {"env": "CartPole-v1", "bias": False, "max_steps": 12, "theta0": list(np.linspace(-1, 1, 8)), "lr": 0.1},
+}
+SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many runs as to be worth it; the last update
+    "batches": {"batch": 17, "runs": 2, "episodes": 38},  # of each has fewer episodes
+    "runs": {"batch": 3, "runs": 3, "episodes": 8},
+    "many runs": {"batch": 17, "runs": 33, "episodes": 18},
+    "in_loop": {"batch": 3, "runs": 3, "episodes": 8, "in_loop": True},
+}
+COMMON = {"optimizer": "sgd", "baseline": "none", "gamma": 0.9, "lr_value": 0.05, "seed": 2**40 + 11}
+
+
+def engine(problem: str, schedule: str, **changes) -> Engine:
+    """A fresh engine for a problem."""
+    return Engine(**{**COMMON, **PROBLEMS[problem], **SCHEDULES[schedule], **changes})
+
+
+SHORT = {  # name: problem, schedule and settings
+    "linear batches": ("linear", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
+    "linear runs": ("linear", "runs", {"baseline": "value", "discount_factor": True}),
+    "linear in_loop": ("linear", "in_loop", {"baseline": "batch", "episodes": 6}),
+    "features batches": ("features", "batches", {"baseline": "batch", "entropy": 0.1}),
+    "corridor runs": ("corridor", "runs", {"baseline": "mean", "returns": "whole", "optimizer": "rmsprop"}),
+    "tabular batches": ("tabular", "batches", {"baseline": "batch", "entropy": 0.1}),
+    "tabular runs": ("tabular", "runs", {"baseline": "mean", "optimizer": "momentum"}),
+    "tabular in_loop": ("tabular", "in_loop", {"baseline": "value", "entropy": 0.1}),
+    "cartpole runs": ("cartpole", "runs", {"baseline": "mean", "episodes": 4}),
+}
+PLAIN = {  # combinations of policy and schedule that no test compiles
+    "one-hot batches": ("one-hot", "batches", {"baseline": "value", "entropy": 0.1}),
+    "one-hot runs": ("one-hot", "runs", {"baseline": "mean", "optimizer": "adam"}),
+    "one-hot in_loop": ("one-hot", "in_loop", {"baseline": "value", "entropy": 0.1}),
+    "features runs": ("features", "runs", {"baseline": "value", "entropy": 0.1}),
+    "features in_loop": ("features", "in_loop", {"baseline": "value", "discount_factor": True}),
+    "cartpole batches": ("cartpole", "batches", {"baseline": "value", "episodes": 17, "runs": 1}),
+}
+
+
+def short_engine(name: str) -> Engine:
+    """A fresh engine for a short problem."""
+    problem, schedule, changes = {**SHORT, **PLAIN}[name]
+    return engine(problem, schedule, **changes)
+
+
+def learned(name: str) -> np.ndarray:
+    """The parameters of all runs after training."""
+    fresh = short_engine(name)
+    fresh.learn(threads=1)
+    return fresh.theta
+
+
+if __name__ == "__main__":
+    with np.errstate(all="ignore"):  # compiled code doesn't warn of x / 0 in a lane that is idle
+        print(json.dumps({name: learned(name).tolist() for name in {**SHORT, **PLAIN}}))

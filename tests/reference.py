@@ -1,0 +1,272 @@
+"""What the kernels compute, once more: one number at a time, as the textbooks write it.
+
+Every policy here is a softmax over preferences that are linear in its parameters: h = x θ, where row b of the matrix x
+(A, P) is ∇h_b at the observation in question. A actions, P parameters, T steps of an episode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pgfast.random import TRAIN, make_key
+
+MASK = 0xFFFFFFFF
+
+# ---- random numbers
+
+
+def philox4x32(counter, key, rounds):
+    """Four words of counter and two of key to four random words (Salmon et al. 2011, section 4.3)."""
+    (c0, c1, c2, c3), (k0, k1) = counter, key
+    for _ in range(rounds):
+        p0, p1 = 0xD2511F53 * c0, 0xCD9E8D57 * c2
+        c0, c1, c2, c3 = p1 >> 32 ^ c1 ^ k0, p1 & MASK, p0 >> 32 ^ c3 ^ k1, p0 & MASK
+        k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
+    return c0, c1, c2, c3
+
+
+def counter(run, episode, step, block=0, family=0, stream=TRAIN):
+    """The counter of one block of numbers."""
+    high = block | family << 16 | stream << 18 | (episode >> 40) << 20
+    return step, episode & MASK, run | (episode >> 32 & 0xFF) << 24, high
+
+
+def number(seed, run, episode, step, j, family=0, stream=TRAIN):
+    """The j-th number in [0, 1) of a step: two of them come from one block."""
+    words = philox4x32(counter(run, episode, step, j // 2, family, stream), (seed & MASK, seed >> 32), 7)
+    high, low = words[2:] if j % 2 else words[:2]
+    return (high << 20 | low >> 12) / 2**52
+
+
+# ---- softmax policies
+
+
+def softmax(h):
+    """exp h_a / Σ_b exp h_b."""
+    e = np.exp(h - np.max(h))
+    return e / e.sum()
+
+
+def score(x, theta, action):
+    """∇ log π(action) = x_action − Σ_b π_b x_b."""
+    return x[action] - softmax(x @ theta) @ x
+
+
+def entropy(x, theta):
+    """H = −Σ_b π_b log π_b."""
+    p = softmax(x @ theta)
+    return -sum(p_b * np.log(p_b) for p_b in p if p_b > 0)
+
+
+def entropy_gradient(x, theta):
+    """∇H = −Σ_b π_b (log π_b + H) x_b."""
+    p = softmax(x @ theta)
+    return -(p * (np.log(p) + entropy(x, theta))) @ x
+
+
+def one_hot(index, n):
+    return np.eye(n)[index]
+
+
+class Features:
+    """The matrix x of a policy, and the features v of its learned baseline, at an observation."""
+
+    def __init__(self, engine):
+        self.env, self.traits, self.name = engine.source.env, engine.traits, engine.model.name
+        self.bias = engine.settings.bias or self.name == "state-action"
+
+    def v(self, observation):
+        if self.traits.n_observations is not None:
+            return one_hot(observation - self.traits.first_observation, self.traits.n_observations)
+        return np.append(np.atleast_1d(observation), [1.0] * self.bias)
+
+    def x(self, observation):
+        n, first = self.traits.n_actions, self.traits.first_action
+        if self.name == "tabular":
+            return np.kron(self.v(observation), np.eye(n))
+        if self.name == "linear":
+            return np.kron(np.eye(n), self.v(observation))
+        if hasattr(self.env, "features"):
+            return np.array([self.env.features(observation, first + b) for b in range(n)], float)
+        return np.eye(n)
+
+
+# ---- REINFORCE
+
+
+def discounted_returns(rewards, gamma):
+    """G_t = R_{t+1} + γ G_{t+1}."""
+    out, g = np.zeros(len(rewards)), 0.0
+    for t in reversed(range(len(rewards))):
+        out[t] = g = rewards[t] + gamma * g
+    return out
+
+
+@dataclass
+class Episode:
+    x: list[np.ndarray] = field(default_factory=list)
+    v: list[np.ndarray] = field(default_factory=list)
+    actions: list[int] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    entropy: float = 0.0  # Σ_t H(π(·|S_t))
+    surprise: float = 0.0  # −Σ_t log π(A_t|S_t)
+
+    def __len__(self):
+        return len(self.rewards)
+
+    def credits(self, settings):
+        """X_t: the return-to-go, or the whole return."""
+        g = discounted_returns(self.rewards, settings.gamma)
+        return np.full(len(g), g[0]) if settings.returns == "whole" else g
+
+    def weights(self, settings):
+        """w_t: γᵗ or 1."""
+        return settings.gamma ** np.arange(len(self)) if settings.discount_factor else np.ones(len(self))
+
+    def gradient(self, t, theta, delta, settings):
+        """Step t's part of the estimate: w_t (δ_t ∇ log π(A_t|S_t) + β ∇H(π(·|S_t)))."""
+        direction = delta * score(self.x[t], theta, self.actions[t])
+        if settings.entropy:
+            direction = direction + settings.entropy * entropy_gradient(self.x[t], theta)
+        return self.weights(settings)[t] * direction
+
+    def estimate(self, theta, baseline, settings):
+        """This episode's estimate of ∇J, given the baselines b_t."""
+        deltas = self.credits(settings) - baseline
+        return sum(self.gradient(t, theta, deltas[t], settings) for t in range(len(self)))
+
+
+def others_mean(episodes, i, settings):
+    """The mean G_0 of the episodes of a batch without the i-th; 0 where there is no other."""
+    g = [discounted_returns(e.rewards, settings.gamma)[0] for k, e in enumerate(episodes) if k != i]
+    return float(np.mean(g)) if g else 0.0
+
+
+class StepRule:
+    """SGD, momentum, RMSProp or Adam, uphill, with the state of one vector of parameters."""
+
+    def __init__(self, settings):
+        self.settings, self.m, self.v, self.t = settings, 0.0, 0.0, 0
+
+    def step(self, g):
+        s = self.settings
+        self.t += 1
+        if s.optimizer == "sgd":
+            return g
+        if s.optimizer == "momentum":
+            self.m = s.momentum * self.m + g
+            return self.m
+        self.v = s.beta2 * self.v + (1 - s.beta2) * g**2
+        if s.optimizer == "rmsprop":
+            return g / (np.sqrt(self.v) + s.epsilon)
+        self.m = s.momentum * self.m + (1 - s.momentum) * g
+        return (self.m / (1 - s.momentum**self.t)) / (np.sqrt(self.v / (1 - s.beta2**self.t)) + s.epsilon)
+
+
+class Trainer:
+    """One run: plays an engine's environment in plain Python, and learns as the engine's settings say."""
+
+    def __init__(self, engine, run):
+        self.settings, self.env, self.traits, self.run = engine.settings, engine.source.env, engine.traits, run
+        self.features = Features(engine)
+        self.theta = engine.theta[run].reshape(-1)
+        self.weights = np.zeros(engine.model.n_values)  # of the learned baseline
+        self.rule, self.value_rule = StepRule(engine.settings), StepRule(engine.settings)
+        self.mean, self.steps = 0.0, 0  # the running mean of X_t, and how many they were
+        self.episodes: list[Episode] = []
+        self.moves: list[tuple[int, float]] = []  # of each update: the episodes before its batch, |gradient|²
+
+    def play(self, number_of_episode):
+        """One episode with θ as it is."""
+        seed, run, env, episode = self.settings.seed, self.run, self.env, Episode()
+        state = env.reset(make_key(seed, run, number_of_episode, 0, TRAIN))
+        for t in range(self.traits.max_steps):
+            observation = env.observe(state) if hasattr(env, "observe") else state
+            x = self.features.x(observation)
+            p = softmax(x @ self.theta)
+            second = t % 2 if self.traits.paired else 0  # where the environment leaves it, the policy takes it
+            u = number(seed, run, number_of_episode, t - second + 1, second)
+            action = int(np.sum(np.cumsum(p)[:-1] <= u))
+            key = make_key(seed, run, number_of_episode, t + 1, TRAIN)
+            state, reward, terminated = env.step(state, action + self.traits.first_action, key)
+            episode.x.append(x)
+            episode.v.append(self.features.v(observation))
+            episode.actions.append(action)
+            episode.rewards.append(float(reward))
+            episode.entropy += entropy(x, self.theta)
+            episode.surprise -= np.log(p[action])
+            if terminated:
+                break
+        return episode
+
+    def baseline(self, batch, i):
+        """b_t of the i-th episode of a batch, with the value function as it is."""
+        s, episode = self.settings, batch[i]
+        if s.baseline == "value":
+            return np.array([self.weights @ v for v in episode.v])
+        level = {"none": 0.0, "mean": self.mean, "batch": others_mean(batch, i, s)}[s.baseline]
+        return np.full(len(episode), level)
+
+    def move(self, gradient, value_gradient, done):
+        """θ and w take a step each."""
+        s = self.settings
+        self.moves.append((done, float(gradient @ gradient)))
+        self.theta = self.theta + s.lr * self.rule.step(gradient)
+        if s.baseline == "value":
+            self.weights = self.weights + s.lr_value * self.value_rule.step(value_gradient)
+
+    def update(self, batch, done):
+        """One step along the mean of the batch's estimates."""
+        s, n = self.settings, len(batch)
+        gradient = sum(e.estimate(self.theta, self.baseline(batch, i), s) for i, e in enumerate(batch)) / n
+        value_gradient = sum(
+            (g - self.weights @ v) * v
+            for e in batch
+            for g, v in zip(discounted_returns(e.rewards, s.gamma), e.v, strict=True)
+        )
+        self.move(gradient, value_gradient / n, done)
+
+    def update_in_loop(self, batch, done):
+        """A step at every step of every episode, as in the pseudocode of Sutton & Barto (2018), p. 328."""
+        s = self.settings
+        for i, e in enumerate(batch):
+            credits, returns = e.credits(s), discounted_returns(e.rewards, s.gamma)
+            for t in range(len(e)):
+                value_gradient = (returns[t] - self.weights @ e.v[t]) * e.v[t]
+                delta = credits[t] - self.baseline(batch, i)[t]
+                self.move(e.gradient(t, self.theta, delta, s), value_gradient, done)
+
+    def train(self, count):
+        """Play and learn from `count` more episodes."""
+        s, first = self.settings, len(self.episodes)
+        for start in range(first, first + count, s.batch):
+            batch = [self.play(k) for k in range(start, min(start + s.batch, first + count))]
+            (self.update_in_loop if s.in_loop else self.update)(batch, start)
+            for e in batch:
+                self.steps += len(e)
+                self.mean += (e.credits(s).sum() - len(e) * self.mean) / self.steps
+            self.episodes += batch
+        return self
+
+
+def train(engine, episodes) -> list[Trainer]:
+    """Every run of a fresh engine, trained for so many episodes."""
+    return [Trainer(engine, run).train(episodes) for run in range(engine.settings.runs)]
+
+
+def rows(trainer, every, exact_entropy) -> dict[str, Any]:
+    """What a curve with a point every so many episodes says of one run."""
+    out: dict[str, list[float]] = {k: [] for k in ("steps", "mean_return", "std_return", "entropy", "gradient_norm")}
+    for first in range(0, len(trainer.episodes), every):
+        episodes = trainer.episodes[first : first + every]
+        returns, steps = [sum(e.rewards) for e in episodes], sum(map(len, episodes))
+        norms = [square for done, square in trainer.moves if first <= done < first + every]
+        out["steps"].append(steps)
+        out["mean_return"].append(float(np.mean(returns)))
+        out["std_return"].append(float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0)
+        out["entropy"].append(sum(e.entropy if exact_entropy else e.surprise for e in episodes) / steps)
+        out["gradient_norm"].append(float(np.sqrt(np.mean(norms))))
+    return {k: np.array(v) for k, v in out.items()} | {"steps": np.cumsum(out["steps"])}
