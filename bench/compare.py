@@ -67,7 +67,8 @@ class Comparison:
 def compare(workload: Workload, rounds: int, scale: float = 1.0) -> Comparison:
     """Let both learn `rounds` times, each time with a seed of its own, for `scale` times the workload's episodes."""
     batch = workload.settings["batch"]
-    episodes = max(10 * batch, round(workload.episodes * scale / batch) * batch)
+    tenth = max(1, round(workload.episodes * scale / 10 / batch)) * batch
+    episodes = 10 * tenth
     threads = default_threads()
     PLAIN[workload.name](workload, 0, 10)
     workload.engine().learn(batch)
@@ -79,10 +80,9 @@ def compare(workload: Workload, rounds: int, scale: float = 1.0) -> Comparison:
         costs["plain"].append(1e9 * (time.perf_counter() - start) / steps)
         returns["plain"].append(final)
         for kind, count in (("one", 1), ("all", threads)):
-            result = workload.engine(seed).learn(episodes, threads=count)
+            result = workload.engine(seed, log_every=tenth).learn(episodes, threads=count)
             costs[kind].append(1e9 * result.train_seconds / result.steps)
-        last = result.curve.episode > 0.9 * episodes
-        returns["pgfast"].append(float(result.curve.mean_return[:, last].mean()))
+        returns["pgfast"].append(float(result.curve.mean_return[:, -1].mean()))
     ratios = [p / q for p, q in zip(costs["plain"], costs["one"], strict=True)]
     return Comparison(
         name=workload.name,
@@ -110,13 +110,13 @@ def _standard_errors(a: list[float], b: list[float]) -> float:
 def show(results: list[Comparison]) -> None:
     """The results as a table."""
     print(
-        f"{'ns a step':12}{'plain':>8}{'pgfast':>8}{'times faster':>22}{'threads':>16}   mean return, plain and pgfast"
+        f"{'ns a step':12}{'plain':>8}{'pgfast':>8}{'times faster':>22}{'threads':>18}   mean return, plain and pgfast"
     )
     for r in results:
         spread = f"{r.ratio:.2f} ({r.ratio_min:.2f} to {r.ratio_max:.2f})"
         threads = f"{r.threads}: {r.threads_ns:.2f} ({r.threads_ratio:.2f}x)"
         print(
-            f"{r.name:12}{r.plain_ns:8.2f}{r.pgfast_ns:8.2f}{spread:>22}{threads:>16}   "
+            f"{r.name:12}{r.plain_ns:8.2f}{r.pgfast_ns:8.2f}{spread:>22}{threads:>18}   "
             f"{r.plain_return:.3f} and {r.pgfast_return:.3f} ({r.standard_errors:.1f} standard errors apart)"
         )
 

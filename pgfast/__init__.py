@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgfast.checker import Report, check
     from pgfast.engine import Engine
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pgfast.vmath import cos, exp, log, sin, sqrt
 
 _HOMES = {
+    "pgfast.checker": ("Report", "check"),
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
@@ -34,8 +36,10 @@ __all__ = [
     "Key",
     "PgfastError",
     "Progress",
+    "Report",
     "TabularMDP",
     "Training",
+    "check",
     "cos",
     "exp",
     "log",

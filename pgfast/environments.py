@@ -203,13 +203,13 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     }
     if class_name is not None:
         if class_name not in found:
-            raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path)
+            raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path, module)
         return found[class_name]
     candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step")}
     if not candidates and found:
         candidates = found
     if not candidates:
-        raise _no_class(path)
+        raise _no_class(path, module)
     if len(candidates) > 1:
         raise PgfastError(
             f"{path.name} has {len(candidates)} environments: say which, as {path.name}:{sorted(candidates)[0]}."
@@ -217,7 +217,12 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     return next(iter(candidates.values()))
 
 
-def _no_class(path: Path) -> EnvironmentFault:
+def _no_class(path: Path, module: ModuleType) -> EnvironmentFault:
+    for name, value in vars(module).items():
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "step"):
+            return EnvironmentFault(
+                f"{path.name}, {name} is no NamedTuple: write `class {name}(NamedTuple):`, with typing.NamedTuple."
+            )
     return EnvironmentFault(
         f"{path.name} has no environment: write a class that derives from typing.NamedTuple, with methods reset "
         f"and step."
@@ -241,12 +246,24 @@ def _load_module(path: Path, name: str) -> ModuleType:
         exec(compile(content, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         del sys.modules[name]
-        raise EnvironmentFault(f"{path.name}, line {error.lineno}: {error.msg}.") from error
+        file = Path(error.filename or path).name
+        raise EnvironmentFault(f"{file}, line {error.lineno}: syntax error: {error.msg}.") from error
     except Exception as error:
         del sys.modules[name]
-        raise EnvironmentFault(f"{path.name} can't be loaded: {type(error).__name__}: {error}") from error
+        place = f"{path.name}{line_in(error, str(path))}"
+        raise EnvironmentFault(f"{place}: the file can't be loaded: {type(error).__name__}: {error}") from error
     module.__dict__["__pgfast_digest__"] = digest
     return module
+
+
+def line_in(error: BaseException, file: str) -> str:
+    """``, line 7`` where an error came from line 7 of a file, or from something called there."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f", line {lines[-1]}" if lines else ""
 
 
 def construct(cls: type, parameters: Mapping[str, Any]) -> Any:

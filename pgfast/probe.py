@@ -18,9 +18,9 @@ from gymnasium.spaces import Box, Discrete
 
 from pgfast.bodies import check_bodies
 from pgfast.compiler import class_attribute
-from pgfast.environments import Source
+from pgfast.environments import Source, line_in
 from pgfast.errors import EnvironmentFault, PgfastError
-from pgfast.random import Key, make_key
+from pgfast.random import make_key
 
 ENGINE_LIMIT = 100_000  # steps, for an environment that sets no limit of its own
 _SIGNATURES = {"reset": ("self, key", 2), "step": ("self, state, action, key", 4)}
@@ -127,8 +127,7 @@ def _space(env: Any, name: str, label: str) -> Any:
     try:
         space = getattr(env, name)
     except Exception as error:
-        line = _line_in(error, type(env))
-        raise EnvironmentFault(f"{label}: {name} fails{line}: {type(error).__name__}: {error}") from error
+        raise _fails(error, env, label, name) from error
     if callable(space):
         raise EnvironmentFault(f"{label}: {name} is a method: {form}, with @property above it.")
     return space
@@ -144,12 +143,12 @@ def _own_limit(env: Any, label: str) -> int | None:
 def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tuple[Any, Any]:
     """A start state (ints made floats where a step makes them so), and an observation."""
     seen, actions = spaces
-    state = _call(env, label, "reset", make_key())
+    state = call_method(env, label, "reset", make_key())
     start = like = _state(state, label, "reset")
     _observe(env, label, seen, state, "reset")
     for t in range(steps):
         action = int(actions.start) + t % int(actions.n)
-        result = _call(env, label, "step", state, action, make_key(step=t + 1))
+        result = call_method(env, label, "step", state, action, make_key(step=t + 1))
         if not isinstance(result, tuple) or len(result) != 3:
             raise EnvironmentFault(f"{label}: step gives {result!r}: it must be (next state, reward, terminated).")
         state, reward, terminated = result
@@ -159,7 +158,7 @@ def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tup
         if not isinstance(terminated, bool | np.bool_):
             raise EnvironmentFault(f"{label}: step gives {terminated!r} for terminated: it must be True or False.")
         if terminated:
-            state = _call(env, label, "reset", make_key(episode=t + 1))
+            state = call_method(env, label, "reset", make_key(episode=t + 1))
     like = _convert(start, like)
     return like, _observe(env, label, seen, like, "reset")
 
@@ -176,15 +175,15 @@ def _check_reward(reward: Any, action: int, label: str) -> None:
 def _observe(env: Any, label: str, space: Any, state: Any, giver: str) -> Any:
     """What the policy sees of a state, as Python numbers; it must be in its space."""
     if hasattr(env, "observe"):
-        giver, state = "observe", _call(env, label, "observe", state)
+        giver, state = "observe", call_method(env, label, "observe", state)
     observation = _state(state, label, giver)
-    if not fits_space(observation, space):
+    if not _fits_space(observation, space):
         what = "the observation" if giver == "observe" else "a state, which is the observation,"
         raise EnvironmentFault(f"{label}: {giver} gives {what} {observation!r}: it must be in {space}.")
     return observation
 
 
-def fits_space(observation: Any, space: Any) -> bool:
+def _fits_space(observation: Any, space: Any) -> bool:
     """Is it of the form of the observation space, and where that is discrete, in it?"""
     if isinstance(space, Discrete):
         return isinstance(observation, int) and int(space.start) <= observation < int(space.start) + int(space.n)
@@ -192,27 +191,23 @@ def fits_space(observation: Any, space: Any) -> bool:
     return size == math.prod(space.shape) and (isinstance(observation, tuple) or size == 1)
 
 
-def _call(env: Any, label: str, name: str, *args: Any) -> Any:
+def call_method(env: Any, label: str, name: str, *args: Any) -> Any:
+    """What a method gives in plain Python; what it raises becomes an EnvironmentFault with the line."""
     try:
         return getattr(env, name)(*args)
     except Exception as error:
-        line = _line_in(error, type(env))
-        raise EnvironmentFault(f"{label}: {name} fails{line}: {type(error).__name__}: {error}") from error
+        raise _fails(error, env, label, name) from error
 
 
-def _line_in(error: Exception, cls: type) -> str:
-    """Where in the file of `cls` the error came from."""
+def _fails(error: Exception, env: Any, label: str, name: str) -> EnvironmentFault:
+    """What a method or property raised, with the line of the environment's file that it came from."""
     try:
-        file = inspect.getfile(cls)
+        line = line_in(error, inspect.getfile(type(env)))
     except (TypeError, OSError):
-        return ""
-    lines = []
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return f" in line {lines[-1]}" if lines else ""
+        line = ""
+    file, comma, cls = label.partition(", ")
+    place = f"{file}{line}, {cls}" if comma else label
+    return EnvironmentFault(f"{place}.{name} fails with {type(error).__name__}: {error}")
 
 
 def _state(value: Any, label: str, method: str) -> Any:
@@ -270,4 +265,4 @@ def _optimum(env: Any, label: str) -> float | None:
         ) from error
 
 
-__all__ = ["ENGINE_LIMIT", "Key", "Traits", "fits_space", "probe"]
+__all__ = ["ENGINE_LIMIT", "Traits", "call_method", "probe"]

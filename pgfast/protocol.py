@@ -1,8 +1,8 @@
 """The hooks that kernels call; each stands for the method of that name of its first argument.
 
 An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. A policy has `act`,
-`trace`, `add_scores`, `expand`, `prepare` and `tape_score`; the workspace it needs is handled by a memory. Feature maps
-have `write` (x(s)) or `write_all` (x(s, a)). An algorithm weighs rewards and scores; a step rule moves parameters.
+`score`, `expand`, `prepare` and `tape_score`; the workspace it needs is handled by a memory. Feature maps have `write`
+(x(s)) or `write_all` (x(s, a)). An algorithm weighs rewards and scores; a step rule moves parameters.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 
 # policy
 act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
-trace = hook("trace")  # (policy, n, decay, rho, m)
-add_scores = hook("add_scores")  # (policy, n, coefficients, m, rows)
+score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, m)
@@ -53,7 +52,7 @@ improve = hook("improve")  # (memory, policy, algorithm, optimisation, learner, 
 move = hook("move")  # (memory, w, source, target)
 
 # memory, all lanes at once
-learn = hook("learn")  # (memory, policy, algorithm, n, w) -> 1 when a tape is full
+learn = hook("learn")  # (memory, policy, algorithm, n, w) -> 1 when a tape is full, lanes that have ended
 
 # memory, its tape
 tape_last = hook("tape_last")  # (memory, i, t) -> bool
@@ -61,7 +60,7 @@ tape_value = hook("tape_value")  # (memory, learner, run, i, t) -> float
 tape_value_gradient = hook("tape_value_gradient")  # (memory, i, t, delta, room) -> first, last
 
 # algorithm
-weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight
+weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight, entry
 
 # step rule
 change = hook("change")  # (rule, g, m, v, β₁, β₂, c1, c2) -> Δθ / α, m, v

@@ -21,9 +21,9 @@ def rehearse(env: Any, traits: Traits) -> None:
     state, seen, action, key = traits.like, traits.observation, traits.first_action, make_key()
     _compile(env, traits, "reset", (key,), state)
     _compile(env, traits, "step", (state, action, key), (state, 0.0, True))
-    _compile(env, traits, "observe", (state,), seen if traits.n_observations is not None else _as_floats(seen))
+    _compile(env, traits, "observe", (state,), seen if traits.n_observations is not None else as_floats(seen))
     if hasattr(env, "features"):
-        _compile(env, traits, "features", (seen, action), _as_floats(env.features(seen, action)))
+        _compile(env, traits, "features", (seen, action), as_floats(env.features(seen, action)))
 
 
 def _compile(env: Any, traits: Traits, method: str, examples: tuple[Any, ...], expected: Any) -> None:
@@ -53,7 +53,8 @@ def _fits(form: Any, expected: Any) -> bool:
     return form in ("bool", "int", "float") if isinstance(expected, float) else form in ("bool", "int")
 
 
-def _as_floats(value: Any) -> Any:
+def as_floats(value: Any) -> Any:
+    """A number, or a tuple of numbers, as floats."""
     return tuple(float(v) for v in value) if isinstance(value, tuple) else float(value)
 
 

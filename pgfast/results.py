@@ -46,10 +46,11 @@ _MANY = (  # terms of its expansion in 1/n about the normal one (Abramowitz & St
 
 
 def t_quantile(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t to six digits; loading scipy for it would take longer than a short training."""
+    """The 97.5 % quantile of Student's t to six digits; loading scipy for it would take longer than a short
+    training."""
     if degrees <= len(_FEW):
         return _FEW[degrees - 1]
-    return sum(term / degrees**k for k, term in enumerate(_MANY))
+    return float(sum(term / degrees**k for k, term in enumerate(_MANY)))
 
 
 @dataclass(frozen=True)

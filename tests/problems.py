@@ -73,7 +73,13 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
     "corridor": {"env": "ShortCorridor", "policy": "state-action", "theta0": [0.2, -0.1], "lr": 0.01, "max_steps": 40},
     "tabular": {"env": random_mdp(), "policy": "tabular", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
     "one-hot": {"env": random_mdp(seed=1), "policy": "linear", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
-    "cartpole": {"env": "CartPole-v1", "bias": False, "max_steps": 12, "theta0": list(np.linspace(-1, 1, 8)), "lr": 0.1},
+    "cartpole": {
+        "env": "CartPole-v1",
+        "bias": False,
+        "max_steps": 12,
+        "theta0": list(np.linspace(-1, 1, 8)),
+        "lr": 0.1,
+    },
 }
 SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many runs as to be worth it; the last update
     "batches": {"batch": 17, "runs": 2, "episodes": 38},  # of each has fewer episodes

@@ -91,7 +91,12 @@ def test_no_two_numbers_share_a_counter(a, b):
 
 def test_streams_kinds_and_neighbours_differ():
     """Every corner of the counter's fields, and its neighbours there."""
-    ends = [(0, 1, 2**24 - 1), (0, 1, 2**32 - 1, 2**32, 2**40 - 1, 2**40, 2**52 - 1), (0, 1, 2**32 - 1), (0, 1, 2**16 - 1)]
+    ends = [
+        (0, 1, 2**24 - 1),
+        (0, 1, 2**32 - 1, 2**32, 2**40 - 1, 2**40, 2**52 - 1),
+        (0, 1, 2**32 - 1),
+        (0, 1, 2**16 - 1),
+    ]
     corners = list(itertools.product(*ends, range(4), range(4)))
     assert len({reference.counter(*corner) for corner in corners}) == len(corners)
 

@@ -59,7 +59,8 @@ def test_expected_gradient_in_the_corridor(returns, baseline):
 
 FIGURES = {  # settings; mean returns of episodes 1–10, about 200, about 500, and of the last 100, each with its band
     "13.1, updates within the episode, 2^-13": (
-        {"lr": 2.0**-13, "in_loop": True, "baseline": "none"},
+        # a few runs in a thousand lose the way out for good, and are left out: the figures are about the others
+        {"lr": 2.0**-13, "in_loop": True, "baseline": "none", "max_steps": 2000},
         [(-75, 4), (-21.6, 1.2), (-14.6, 0.8), (-12.4, 0.25)],
     ),
     "13.1, frozen during the episode, 2^-12": (
@@ -77,12 +78,11 @@ FIGURES = {  # settings; mean returns of episodes 1–10, about 200, about 500, 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_figures_of_the_book(figure):
     settings, bands = FIGURES[figure]
-    longest = 2000  # a run that gets here has lost the way out for good: the figures are about the others
     common = {"policy": "state-action", "optimizer": "sgd", "gamma": 1.0, "batch": 1, "theta0": theta_of(0.05)}
-    engine = Engine("ShortCorridor", **common, **settings, runs=1000, episodes=1000, log_every=1, max_steps=longest)
+    engine = Engine("ShortCorridor", **common, **settings, runs=1000, episodes=1000, log_every=1)
     returns = engine.learn().curve.mean_return
-    lost = np.any(returns <= -longest, axis=1)
-    assert lost.sum() <= (15 if settings["in_loop"] and settings["baseline"] == "none" else 0)
+    lost = np.any(returns <= -engine.traits.max_steps, axis=1)
+    assert lost.sum() <= (15 if "max_steps" in settings else 0)
     mean = returns[~lost].mean(axis=0)
     found = [mean[:10].mean(), mean[195:205].mean(), mean[495:505].mean(), mean[900:].mean()]
     for value, (expected, band) in zip(found, bands, strict=True):
@@ -139,14 +139,17 @@ def test_starts_of_cartpole():
 
 
 def test_cartpole_is_solved():
-    """One episode an update, a running mean as baseline: a mean of 475 over 100 episodes, in every run."""
+    """One episode an update, a running mean as baseline: a mean of 475 over 100 episodes, after about 500 of them.
+
+    A few runs in a hundred take more than 2500, or lose the way for good."""
     settings = {"optimizer": "sgd", "lr": 3e-3, "gamma": 0.99, "batch": 1, "baseline": "mean", "bias": False}
-    engine = Engine("CartPole-v1", **settings, runs=30, episodes=2500, log_every=1)
+    engine = Engine("CartPole-v1", **settings, runs=100, episodes=2500, log_every=1)
     returns = engine.learn().curve.mean_return
     means = np.lib.stride_tricks.sliding_window_view(returns, 100, axis=1).mean(axis=2)
-    assert np.all(means.max(axis=1) >= 475)
-    first = 100 + np.argmax(means >= 475, axis=1)
-    assert 300 < first.mean() < 900  # about 530; it varies by a factor of 2 from run to run
+    solved = means.max(axis=1) >= 475
+    assert solved.sum() >= 90
+    first = 100 + np.argmax(means[solved] >= 475, axis=1)
+    assert 380 < np.median(first) < 580
 
 
 # ---- tables

@@ -77,20 +77,22 @@ def near_quarter_turns(rng, n):
     return np.array([float(Decimal(int(j)) * PI / 2) for j in k])
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "sin", "cos"])
-def test_ulp(name):
-    rng = np.random.default_rng(1)
-    n = 4000
+def arguments(name, rng, n=4000):
+    """Ordinary ones, and those that are hard."""
     signs = rng.choice([-1.0, 1.0], n)
-    angles = [rng.uniform(-10, 10, n), signs * 10.0 ** rng.uniform(-300, 15, n), near_quarter_turns(rng, n)]
-    x, truth, bound = {
-        "exp": ([rng.uniform(-707, 709.7, n), rng.uniform(-1, 1, n), signs * 2.0 ** rng.uniform(-60, 0, n)], true_exp, 1.1),
-        "log": ([2.0 ** rng.uniform(-1074, 1023, n), rng.uniform(0.5, 2, n), 1 + signs * 2.0 ** -rng.uniform(2, 52, n)],
-                true_log, 0.8),
-        "sin": (angles, true_sin, 1.5),
-        "cos": (angles, true_cos, 1.5),
-    }[name]  # fmt: skip
-    assert worst_ulp(name, truth, np.concatenate(x)) <= bound
+    if name == "exp":
+        return [rng.uniform(-707, 709.7, n), rng.uniform(-1, 1, n), signs * 2.0 ** rng.uniform(-60, 0, n)]
+    if name == "log":
+        return [2.0 ** rng.uniform(-1074, 1023, n), rng.uniform(0.5, 2, n), 1 + signs * 2.0 ** -rng.uniform(2, 52, n)]
+    return [rng.uniform(-10, 10, n), signs * 10.0 ** rng.uniform(-300, 15, n), near_quarter_turns(rng, n)]
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "bound"),
+    [("exp", true_exp, 1.1), ("log", true_log, 0.8), ("sin", true_sin, 1.5), ("cos", true_cos, 1.5)],
+)
+def test_ulp(name, truth, bound):
+    assert worst_ulp(name, truth, np.concatenate(arguments(name, np.random.default_rng(1)))) <= bound
 
 
 def test_sqrt_is_correctly_rounded():
@@ -133,7 +135,9 @@ def test_compiled_and_uncompiled_bits_agree():
     x = np.concatenate([rng.normal(size=200), rng.uniform(-720, 720, 200), 10.0 ** rng.uniform(-320, 15, 100)])
     for name in ("exp", "log", "sin", "cos", "sqrt"):
         plain = np.array([getattr(vmath, name)(float(a)) for a in x])
-        np.testing.assert_array_equal(compiled(name, x).view(np.int64)[plain == plain], plain.view(np.int64)[plain == plain])
+        np.testing.assert_array_equal(
+            compiled(name, x).view(np.int64)[plain == plain], plain.view(np.int64)[plain == plain]
+        )
         np.testing.assert_array_equal(np.isnan(compiled(name, x)), np.isnan(plain))
 
 
@@ -203,7 +207,10 @@ def test_columns(like):
     elements = like if isinstance(like, tuple) else (like,)
     n_floats = sum(isinstance(x, float) for x in elements)
     rng = np.random.default_rng(5)
-    floats, ints = rng.normal(size=(max(1, n_floats), LANES)), rng.integers(-9, 9, (max(1, len(elements) - n_floats), LANES))
+    floats, ints = (
+        rng.normal(size=(max(1, n_floats), LANES)),
+        rng.integers(-9, 9, (max(1, len(elements) - n_floats), LANES)),
+    )
     before = [load_column(floats, ints, i, like) for i in range(LANES)]
     assert [type(x) for x in np.atleast_1d(np.array(before[0], object))] == [type(x) for x in elements]
     copies = floats.copy(), ints.copy()

@@ -34,9 +34,9 @@ class Reinforce(NamedTuple):
     decay: float  # of the trace: γ when returns start at each step, 1 when they start with the episode
 
     def weigh(self, reward, discount):
-        """What a reward contributes to each earlier score, and w_t."""
+        """What a reward contributes to each earlier score, w_t, and what the score enters the trace with."""
         weight = discount if self.discount_factor == 1 else 1.0
-        return (0.0 if self.whole_return == 1 else reward * weight), weight
+        return (0.0, weight, weight) if self.whole_return == 1 else (reward * weight, weight, 1.0)
 
 
 def make_reinforce(

@@ -27,10 +27,12 @@ class Preparation(NamedTuple):
 
 
 class Kernel:
-    """An entry point called from Python. Releases the GIL; cached on disk by what its code really depends on."""
+    """An entry point called from Python. Releases the GIL; cached on disk by what its code really depends on, unless it
+    is not `kept`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], kept: bool = True) -> None:
         self.function: Any = function
+        self.kept = kept
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
         self._dispatchers: dict[tuple[tuple[type, ...], bool], Any] = {}
@@ -52,7 +54,8 @@ class Kernel:
         if key not in self._dispatchers:
             specialised = specialiser(*key).copy(self.function)
             dispatcher = njit(nogil=True, pipeline_class=KernelCompiler, **STRICT, **BORROWED)(specialised)
-            dispatcher._cache = KernelCache(specialised, classes)
+            if self.kept:
+                dispatcher._cache = KernelCache(specialised, classes)
             self._dispatchers[key] = dispatcher
         return self._dispatchers[key]
 
@@ -61,7 +64,9 @@ class Kernel:
         if config.DISABLE_JIT:
             return True
         dispatcher, signature = self.dispatcher(*args), _signature(args)
-        return signature in dispatcher.overloads or dispatcher._cache.has(signature, dispatcher.targetctx.codegen())
+        if signature in dispatcher.overloads or not self.kept:
+            return signature in dispatcher.overloads
+        return bool(dispatcher._cache.has(signature, dispatcher.targetctx.codegen()))
 
     def prepare(self, *args: Any) -> Preparation:
         """Compile or load the code for these arguments without running it."""
@@ -81,6 +86,10 @@ class Kernel:
     def assembly(self, *args: Any) -> str:
         """The machine code for these arguments; empty when it came from the cache."""
         return "\n".join(self.dispatcher(*args).inspect_asm().values())
+
+    def intermediate_code(self, *args: Any) -> str:
+        """What LLVM made of it before it became machine code; of a kernel that is not kept."""
+        return str(self.dispatcher(*args).inspect_llvm(_signature(args)))
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:

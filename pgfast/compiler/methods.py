@@ -81,6 +81,9 @@ def _bind_attribute(name: str) -> None:
     _attributes.add(name)
 
     def resolve(self: Any) -> Any:
+        if name in self.fields:  # of another class, which has a field of this name
+            index = self.fields.index(name)
+            return lambda self: self[index]
         attribute = class_attribute(self.instance_class, name)
         if _is_property(attribute):
             return attribute.fget

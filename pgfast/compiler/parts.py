@@ -16,8 +16,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
-
-# LLVM keeps to half of AVX-512's width for the sake of old processors, whose clocks slowed down; it is a preference only.
+# LLVM keeps to half of AVX-512's width for the sake of old processors, whose clock it slowed; a preference, no demand.
 WHOLE_REGISTERS = '"prefer-vector-width"="512"'
 
 

@@ -228,7 +228,6 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
     """
     prime(env, like, plan, learner, w, memory)
     control = w.lanes.control
-    ended = 0
     while True:
         if control[TASK] < 0:
             status = take_block(env, like, plan, learner, accounts, w, memory, team)
@@ -236,12 +235,10 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
                 return status
         while control[ACTIVE] > 0:
             n = padded(control[ACTIVE])
-            full, now = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
-            ended |= now
+            full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
             budget -= 1
             if seams(plan, w.lanes):
-                if ended != 0:
-                    ended = 0
+                if waiting != 0:
                     finish(env, like, algorithm, plan, learner, accounts, w, memory, n)
                 if full != 0 or budget <= 0 or control[FAULT] != 0:
                     atomic_store(team, STOP, 1)

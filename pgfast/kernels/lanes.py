@@ -16,7 +16,8 @@ from pgfast.compiler import LANES, as_bits, as_float, inlined, lane_kernel, leaf
 from pgfast.protocol import act, learn, reset, step, weigh
 from pgfast.random import Key, first_block
 
-ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED = range(8)  # entries of `control`
+# entries of `control`
+ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED = range(10)
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2  # values of `done`
 GRANULE = 8  # the number of lanes stepped is a multiple of this: whole vector registers
 TALLY_SUM, TALLY_SQUARES, TALLY_DISCOUNTED, TALLY_NORM = range(4)  # rows of `tally`
@@ -39,7 +40,7 @@ def lane_fields(like: Any) -> list[Field]:
         ("counter", "u8", (4, LANES)),  # Philox counter; word 0 is t + 1
         ("uniforms", "f8", (2, LANES)),
         ("action", "i8", (LANES,)),
-        ("probability", "f8", (LANES,)),  # of the action
+        ("probability", "f8", (LANES,)),  # of the action; 1 where the episode had ended before
         ("reward", "f8", (LANES,)),
         ("live", "f8", (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
         ("done", "i8", (LANES,)),  # RUNNING, TERMINATED or TRUNCATED
@@ -49,6 +50,7 @@ def lane_fields(like: Any) -> list[Field]:
         ("returns", "f8", (2, LANES)),  # undiscounted and discounted, of the episode so far
         ("rho", "f8", (LANES,)),  # the signal that meets the eligibility trace
         ("weight", "f8", (LANES,)),  # the weight of this step's score
+        ("entry", "f8", (LANES,)),  # the weight with which it enters the eligibility trace
         ("likelihood", "f8", (LANES,)),  # product of the probabilities of the actions taken since it was last noted,
         ("exponent", "i8", (LANES,)),  # times 2 to this power
         ("run", "i8", (LANES,)),
@@ -63,7 +65,7 @@ def lane_fields(like: Any) -> list[Field]:
         ("bad", "i8", (LANES,)),  # more than 0 once θ would have stopped being finite
         ("tally", "f8", (4, LANES)),  # sums over those episodes
         ("reference", "f8", (LANES,)),  # returns are tallied as differences from it
-        ("control", "i8", (8,)),
+        ("control", "i8", (16,)),  # a multiple of 8: what follows stays aligned
     ]
 
 
@@ -139,20 +141,26 @@ def step_environment(n, env, like, plan, lanes):
         lanes.done[i] = done | (end if running else RUNNING)
 
 
+@leaf
+def settle_lane(algorithm, i, lanes):
+    """Returns so far and likelihood of the actions after a step of lane i; gives 1 where the episode has ended, and
+    what the algorithm makes of the step (`weigh`)."""
+    reward, discount = lanes.reward[i], lanes.discount[i]
+    lanes.returns[0, i] += reward
+    lanes.returns[1, i] += discount * reward
+    lanes.discount[i] = discount * algorithm.gamma
+    lanes.likelihood[i] *= lanes.probability[i]
+    rho, weight, entry = weigh(algorithm, reward, discount)
+    return (1 if lanes.done[i] != RUNNING else 0), rho, weight, entry
+
+
 @lane_kernel
 def settle(n, algorithm, lanes):
-    """Returns so far, likelihood of the actions, and what this step weighs in the estimate; returns 0 when no lane has
-    finished its episode."""
-    some = 0
+    """`settle_lane` for n lanes; returns how many have ended."""
+    waiting = 0
     for i in range(n):
-        reward, discount = lanes.reward[i], lanes.discount[i]
-        lanes.returns[0, i] += reward
-        lanes.returns[1, i] += discount * reward
-        lanes.rho[i], lanes.weight[i] = weigh(algorithm, reward, discount)
-        lanes.discount[i] = discount * algorithm.gamma
-        lanes.likelihood[i] *= lanes.probability[i] if lanes.live[i] == 1.0 else 1.0
-        some |= lanes.done[i]
-    return some
+        waiting += settle_lane(algorithm, i, lanes)[0]
+    return waiting
 
 
 @lane_kernel
@@ -166,7 +174,7 @@ def normalise(n, likelihood, exponent):
 
 @inlined
 def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
-    """One step of n lanes; (1 when a tape is full, 0 when no lane has finished its episode). With plan.paired = 1,
+    """One step of n lanes; (1 when a tape is full, the number of lanes whose episode has ended). With plan.paired = 1,
     lanes that end in an even turn wait for one."""
     lanes = w.lanes
     odd = lanes.control[TURN] % 2
@@ -176,14 +184,14 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
         draw(n, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
     act(policy, env, like, n, w, learner, plan.deterministic)
     step_environment(n, env, like, plan, lanes)
-    ended = settle(n, algorithm, lanes)
-    full = 0
     if plan.learn == 1:
-        full = learn(memory, policy, algorithm, n, w)
+        full, waiting = learn(memory, policy, algorithm, n, w)
+    else:
+        full, waiting = 0, settle(n, algorithm, lanes)
     lanes.control[TURN] += 1
     if lanes.control[TURN] % 16 == 0:
         normalise(n, lanes.likelihood, lanes.exponent)
-    return full, ended
+    return full, waiting
 
 
 @leaf
@@ -209,6 +217,28 @@ def reset_lane(env, like, lanes, i, k0, k1):
     c1, c2, c3 = lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i]
     _, first = first_block(none, c1, c2, c3, k0, k1)
     store_column(lanes.state, lanes.state_int, i, reset(env, Key(none, c1, c2, c3, k0, k1, first)), like)
+
+
+@lane_kernel
+def restart_counters(n, lanes):
+    """Clocks and returns of the next episode in every lane whose last one has ended."""
+    for i in range(n):
+        going = lanes.going[i]
+        lanes.counter[0, i] = (lanes.counter[0, i] & np.uint64(going)) + np.uint64(1 + going)
+        lanes.discount[i] = masked(lanes.discount[i], going) + (1.0 if going == 0 else 0.0)
+        lanes.returns[0, i] = masked(lanes.returns[0, i], going)
+        lanes.returns[1, i] = masked(lanes.returns[1, i], going)
+        lanes.done[i] = RUNNING
+
+
+@inlined
+def restart(n, env, like, plan, lanes):
+    """The next episode in every lane whose last one has ended."""
+    for i in range(n):
+        if lanes.done[i] != RUNNING:
+            set_counter(lanes, i, plan.stream)
+            reset_lane(env, like, lanes, i, plan.k0, plan.k1)
+    restart_counters(n, lanes)
 
 
 @routine

@@ -22,13 +22,12 @@ from pgfast.kernels.lanes import (
     TALLY_NORM,
     TALLY_SQUARES,
     TALLY_SUM,
+    WAITED,
     begin_episode,
-    masked,
     move_lane,
     padded,
-    reset_lane,
+    restart,
     seams,
-    set_counter,
     smaller,
     turn,
 )
@@ -57,6 +56,7 @@ from pgfast.kernels.learner import (
 from pgfast.kernels.plan import AGAIN, FINISHED, OUTSIDE, TAPE_FULL, TICKET
 from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
 
+PATIENCE = 0.5  # turns for each lane at work that lanes whose episode has ended may wait altogether
 NEVER = 2**62  # a countdown that doesn't end
 _ONE, _NONE = np.uint64(1), np.uint64(0)
 
@@ -179,26 +179,13 @@ def count_ends(n, batch, lanes):
     return due, updates
 
 
-@lane_kernel
-def restart_counters(n, lanes):
-    """Clocks and returns of the next episode in every lane whose last one has ended."""
-    for i in range(n):
-        going = lanes.going[i]
-        lanes.counter[0, i] = (lanes.counter[0, i] & np.uint64(going)) + np.uint64(1 + going)
-        lanes.discount[i] = masked(lanes.discount[i], going) + (1.0 if going == 0 else 0.0)
-        lanes.returns[0, i] = masked(lanes.returns[0, i], going)
-        lanes.returns[1, i] = masked(lanes.returns[1, i], going)
-        lanes.done[i] = RUNNING
-
-
-@inlined
-def restart(n, env, like, plan, lanes):
-    """The next episode in every lane whose last one has ended."""
-    for i in range(n):
-        if lanes.done[i] != RUNNING:
-            set_counter(lanes, i, plan.stream)
-            reset_lane(env, like, lanes, i, plan.k0, plan.k1)
-    restart_counters(n, lanes)
+@leaf
+def is_time_to_restart(plan, lanes, n, waiting):
+    """Are lanes whose episode has ended to begin another? That costs much the same for one as for all, so they wait
+    for company until it is worth it."""
+    control = lanes.control
+    enough = control[WAITED] >= PATIENCE * n or waiting >= control[ACTIVE]
+    return waiting > 0 and enough and seams(plan, lanes)
 
 
 @routine
@@ -282,21 +269,19 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
         env, like, plan, learner, accounts, w, memory, team, control[ACTIVE]
     ):
         control[ACTIVE] += 1
-    ended = 0
     while control[ACTIVE] > 0:
         n = padded(control[ACTIVE])
-        full, now = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
-        ended |= now
+        full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
         budget -= 1
-        if seams(plan, lanes):
-            if ended != 0:
-                ended = 0
-                due, updates = count_ends(n, plan.batch, lanes)
-                if plan.learn == 1:
-                    due *= end_lanes(memory, policy, algorithm, optimisation, learner, accounts, n, w, room, updates)
-                restart(n, env, like, plan, lanes)
-                if due <= 0:
-                    close_rows(env, like, plan, learner, accounts, w, memory, team)
-            if full != 0 or budget <= 0 or control[FAULT] != 0:
-                return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
+        control[WAITED] += waiting
+        if is_time_to_restart(plan, lanes, n, waiting):
+            control[WAITED] = 0
+            due, updates = count_ends(n, plan.batch, lanes)
+            if plan.learn == 1:
+                due *= end_lanes(memory, policy, algorithm, optimisation, learner, accounts, n, w, room, updates)
+            restart(n, env, like, plan, lanes)
+            if due <= 0:
+                close_rows(env, like, plan, learner, accounts, w, memory, team)
+        if seams(plan, lanes) and (full != 0 or budget <= 0 or control[FAULT] != 0):
+            return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
     return FINISHED

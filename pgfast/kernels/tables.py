@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel, leaf
-from pgfast.kernels.lanes import Field
+from pgfast.kernels.lanes import Field, settle
 from pgfast.kernels.learner import CREDITED, update
 from pgfast.kernels.replay import replay
 
@@ -65,7 +65,8 @@ class Table(NamedTuple):
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when a tape is full."""
         m, lanes = w.memory, w.lanes
-        return record(n, lanes.live, m.index, lanes.reward, lanes.done, self, m.rewarded)
+        waiting = settle(n, algorithm, lanes)
+        return record(n, lanes.live, m.index, lanes.reward, lanes.done, self, m.rewarded), waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.kernels.lanes import Field
+from pgfast.kernels.lanes import CHANGED, Field, settle
 from pgfast.kernels.replay import replay
 from pgfast.kernels.traces import preference_fields
 
@@ -52,7 +52,8 @@ class Tape(NamedTuple):
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when a tape is full."""
         m, lanes = w.memory, w.lanes
-        return record(n, lanes.live, m.x, m.v, lanes.action, lanes.reward, lanes.done, self)
+        waiting = settle(n, algorithm, lanes)
+        return record(n, lanes.live, m.x, m.v, lanes.action, lanes.reward, lanes.done, self), waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
@@ -63,6 +64,7 @@ class Tape(NamedTuple):
 
     def load(self, learner, w, i, run):
         """Give lane i the parameters of a run."""
+        w.lanes.control[CHANGED] = 1
         for r in range(w.memory.theta.shape[0]):
             w.memory.theta[r, i] = learner.runs[run, learner.prepared_at + r]
 
@@ -74,6 +76,7 @@ class Tape(NamedTuple):
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
+        w.lanes.control[CHANGED] = 1
         for r in range(w.memory.theta.shape[0]):
             w.memory.theta[r, target] = w.memory.theta[r, source]
         self.length[target] = self.length[source]

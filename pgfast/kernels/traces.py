@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.kernels.lanes import Field
+from pgfast.compiler import LANES, fma, lane_kernel, leaf
+from pgfast.kernels.lanes import CHANGED, Field, settle_lane
 from pgfast.kernels.learner import CREDITED
-from pgfast.kernels.trace_updates import end_episodes, follow_mean, update_lanes
+from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, update_lanes
 from pgfast.policies.softmax import entropy_coefficients
-from pgfast.protocol import add_scores, clear, trace
+from pgfast.protocol import clear, score
 
 
 def preference_fields(width: int, rows: int, values: int, n_actions: int) -> list[Field]:
@@ -77,19 +77,58 @@ def inner(n, weights, x, y):
             y[i] = fma(weights[k, i], x[k, i], y[i])
 
 
+@leaf
+def trace_row(policy, algorithm, i, r, rho, weight, entry, m):
+    """One row and lane of e ← a e + z, g += ρ e − w b z: z the score, with its weight where the whole return is to meet
+    it, and b the baseline."""
+    z = score(policy, i, r, m.c, m)
+    e = fma(algorithm.decay, m.e[r, i], entry * z)
+    m.g[r, i] = fma(rho, e, fma(-algorithm.subtracts * m.value[i] * weight, z, m.g[r, i]))
+    m.e[r, i] = e
+
+
 @lane_kernel
-def scale(n, factor, weight, c, q):
-    """q[b] = factor · weight · c[b]; weight (L,), c and q (A, L), which may be one array."""
+def settle_and_trace(n, policy, algorithm, lanes, m):
+    """`settle_lane` and `trace_row` for n lanes and all rows; returns how many lanes have ended."""
+    waiting = 0
+    if m.e.shape[0] <= SMALL:
+        for i in range(n):
+            ended, rho, weight, entry = settle_lane(algorithm, i, lanes)
+            waiting += ended
+            lanes.weight[i] = weight
+            for r in range(m.e.shape[0]):
+                trace_row(policy, algorithm, i, r, rho, weight, entry, m)
+    else:
+        for i in range(n):
+            ended, lanes.rho[i], lanes.weight[i], lanes.entry[i] = settle_lane(algorithm, i, lanes)
+            waiting += ended
+        for r in range(m.e.shape[0]):
+            for i in range(n):
+                trace_row(policy, algorithm, i, r, lanes.rho[i], lanes.weight[i], lanes.entry[i], m)
+    return waiting
+
+
+@lane_kernel
+def add_scores(n, policy, coefficients, m, rows):
+    """rows[r] += Σ_b coefficients[b] ∇h_b; coefficients (A, L), rows (R, L)."""
+    for r in range(rows.shape[0]):
+        for i in range(n):
+            rows[r, i] += score(policy, i, r, coefficients, m)
+
+
+@lane_kernel
+def weigh_scores(n, weight, c, q):
+    """q[b] = weight · c[b]; weight (L,), c and q (A, L)."""
     for b in range(c.shape[0]):
         for i in range(n):
-            q[b, i] = factor * weight[i] * c[b, i]
+            q[b, i] = weight[i] * c[b, i]
 
 
 @lane_kernel
-def product(n, a, b, out):
-    """out = a · b, all (L,)."""
-    for i in range(n):
-        out[i] = a[i] * b[i]
+def zero(n, rows):
+    for b in range(rows.shape[0]):
+        for i in range(n):
+            rows[b, i] = 0.0
 
 
 @lane_kernel
@@ -122,21 +161,17 @@ class Traces(NamedTuple):
         if algorithm.fits_value == 1:
             inner(n, m.weights, m.v, m.value)
             trace_value(n, algorithm.gamma, lanes.live, lanes.reward, m.value, m.v, m.ev, m.gv)
+        waiting = settle_and_trace(n, policy, algorithm, lanes, m)
         if algorithm.baseline == 1:
             credit(n, algorithm.gamma, lanes.reward, m.credit, m.credited)
         if algorithm.leaves_one_out == 1:
-            scale(n, 1.0, lanes.weight, m.c, m.q)
-            add_scores(policy, n, m.q, m, m.s)
-        if algorithm.adds_to_score == 1:
-            product(n, m.value, lanes.weight, m.scratch)
-            scale(n, -algorithm.subtracts, m.scratch, m.c, m.q)
-            if algorithm.entropy != 0.0:
-                entropy_coefficients(n, algorithm.entropy, lanes.weight, lanes.action, m.c, m.peak, m.q)
-            add_scores(policy, n, m.q, m, m.g)
-        if algorithm.whole_return == 1:
-            scale(n, 1.0, lanes.weight, m.c, m.c)
-        trace(policy, n, algorithm.decay, lanes.rho, m)
-        return 0
+            weigh_scores(n, lanes.weight, m.c, m.q)
+            add_scores(n, policy, m.q, m, m.s)
+        if algorithm.entropy != 0.0:
+            zero(n, m.q)
+            entropy_coefficients(n, algorithm.entropy, lanes.weight, lanes.action, m.c, m.peak, m.q)
+            add_scores(n, policy, m.q, m, m.g)
+        return 0, waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
@@ -165,6 +200,7 @@ class Traces(NamedTuple):
     def load(self, learner, w, i, run):
         """Give lane i the parameters of a run."""
         m, runs = w.memory, learner.runs
+        w.lanes.control[CHANGED] = 1
         for r in range(m.theta.shape[0]):
             m.theta[r, i] = runs[run, learner.prepared_at + r]
         for r in range(m.full.shape[0]):
@@ -223,6 +259,7 @@ class Traces(NamedTuple):
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
         m = w.memory
+        w.lanes.control[CHANGED] = 1
         for r in range(m.theta.shape[0]):
             for array in (m.theta, m.e, m.g, m.s, m.scores, m.return_scores):
                 array[r, target] = array[r, source]
@@ -249,6 +286,7 @@ class Traces(NamedTuple):
         end_episodes(algorithm, n, lanes, m)
         good = 1
         if updates > 0:
+            lanes.control[CHANGED] = 1
             good = update_lanes(policy, algorithm, optimisation, n, lanes, m)
         if algorithm.baseline == 1:
             follow_mean(n, algorithm, lanes, m)

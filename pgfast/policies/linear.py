@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
-from pgfast.policies.softmax import choose, finite, sample_two, score_preferences
+from pgfast.policies.softmax import choose, finite, sample_two, score_preferences, sigmoid_pair
 from pgfast.protocol import write
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
@@ -37,49 +37,8 @@ def sample_from_two(n, lanes, m):
         h = 0.0
         for k in range(m.theta.shape[0]):
             h = fma(m.theta[k, i], m.x[k, i], h)
-        sample_two(h, i, lanes, m)
-
-
-@lane_kernel
-def sample_preferred(n, lanes, m):
-    """A sample from two preferences."""
-    for i in range(n):
-        sample_two(m.h[0, i], i, lanes, m)
-
-
-@lane_kernel
-def add_outer(n, coefficients, x, rows):
-    """rows[b D + k] += coefficients[b] x[k]; coefficients (A, L), x (D, L), rows (R, L)."""
-    d = x.shape[0]
-    for b in range(rows.shape[0] // d):
-        for k in range(d):
-            row = b * d + k
-            for i in range(n):
-                rows[row, i] = fma(coefficients[b, i], x[k, i], rows[row, i])
-
-
-@leaf
-def trace_row(decay, rho, c, x, i, row, k, b, e, g):
-    """One row and lane of e ← decay e + c xᵀ, g += ρ e."""
-    new = fma(decay, e[row, i], c[b, i] * x[k, i])
-    g[row, i] = fma(rho[i], new, g[row, i])
-    e[row, i] = new
-
-
-@lane_kernel
-def trace_outer(n, decay, rho, c, x, e, g):
-    """e ← decay e + c xᵀ, g += ρ e; c (A, L), x (D, L), e and g (R, L)."""
-    d = x.shape[0]
-    if e.shape[0] <= SMALL:
-        for i in range(n):
-            for b in range(e.shape[0] // d):
-                for k in range(d):
-                    trace_row(decay, rho, c, x, i, b * d + k, k, b, e, g)
-    else:
-        for b in range(e.shape[0] // d):
-            for k in range(d):
-                for i in range(n):
-                    trace_row(decay, rho, c, x, i, b * d + k, k, b, e, g)
+        p, q = sigmoid_pair(h)
+        sample_two(i, p, q, lanes, m)
 
 
 @leaf
@@ -127,16 +86,12 @@ class LinearSoftmax(NamedTuple):
             sample_from_two(n, lanes, m)
         else:
             preferences(n, m.theta, m.x, m.h)
-            if m.h.shape[0] == 2 and deterministic == 0:
-                sample_preferred(n, lanes, m)
-            else:
-                choose(n, deterministic, lanes, m)
+            choose(n, deterministic, lanes, m)
 
-    def trace(self, n, decay, rho, m):
-        trace_outer(n, decay, rho, m.c, m.x, m.e, m.g)
-
-    def add_scores(self, n, coefficients, m, rows):
-        add_outer(n, coefficients, m.x, rows)
+    def score(self, i, r, coefficients, m):
+        """Row b D + k of Σ_b c_b ∇h_b in lane i: c_b x_k."""
+        d = m.x.shape[0]
+        return coefficients[r // d, i] * m.x[r % d, i]
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """The gradient of all of θ from that of all actions but the last."""

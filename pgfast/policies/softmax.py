@@ -35,17 +35,29 @@ def sigmoid_pair(x):
 
 
 @leaf
-def sample_two(difference, i, lanes, m):
-    """Sample in lane i from two preferences whose difference is h_0 − h_1: action, its probability, and the score
+def sample_two(i, p, q, lanes, m):
+    """Sample in lane i from two actions of probabilities p and q = 1 − p: action, its probability, and the score
     coefficients. A lane whose episode has ended gets coefficients 0: it adds nothing to an estimate."""
-    p, q = sigmoid_pair(difference)
-    first = lanes.uniforms[0, i] < p
-    live = 1.0 if lanes.done[i] == 0 else 0.0
+    first, running = lanes.uniforms[0, i] < p, lanes.done[i] == 0
     lanes.action[i] = 0 if first else 1
-    lanes.probability[i] = p if first else q
-    c = live * (q if first else -p)
+    lanes.probability[i] = (p if first else q) if running else 1.0
+    c = (q if first else -p) if running else 0.0
     m.c[0, i] = c
     m.c[1, i] = -c
+
+
+@lane_kernel
+def softmax_two(n, h):
+    """Two preferences become probabilities; h (2, L)."""
+    for i in range(n):
+        h[0, i], h[1, i] = sigmoid_pair(h[0, i] - h[1, i])
+
+
+@lane_kernel
+def sample_pairs(n, lanes, m):
+    """Sample from the two probabilities in ``m.h``."""
+    for i in range(n):
+        sample_two(i, m.h[0, i], m.h[1, i], lanes, m)
 
 
 @lane_kernel
@@ -59,7 +71,7 @@ def softmax_many(n, h, u, done, peak, total, action, probability, c):
         peak[i] = finite(h[0, i])
         total[i] = 0.0
         action[i] = 0
-        probability[i] = 0.0
+        probability[i] = 0.0 if done[i] == 0 else 1.0
     for b in range(1, n_actions):
         for i in range(n):
             x = finite(h[b, i])
@@ -78,10 +90,10 @@ def softmax_many(n, h, u, done, peak, total, action, probability, c):
     for b in range(n_actions):
         for i in range(n):
             p = h[b, i] / total[i]
-            taken = action[i] == b
+            taken, running = action[i] == b, done[i] == 0
             h[b, i] = p
-            c[b, i] = (1.0 if done[i] == 0 else 0.0) * ((1.0 if taken else 0.0) - p)
-            probability[i] += p if taken else 0.0
+            c[b, i] = (1.0 if taken else 0.0) - p if running else 0.0
+            probability[i] += p if taken & running else 0.0
 
 
 @lane_kernel
@@ -118,6 +130,9 @@ def choose(n, deterministic, lanes, m):
     """Actions from the preferences ``m.h``: sampled, with their score coefficients, or the greedy ones."""
     if deterministic == 1:
         greedy(n, m.h, m.peak, lanes.action)
+    elif m.h.shape[0] == 2:
+        softmax_two(n, m.h)
+        sample_pairs(n, lanes, m)
     else:
         softmax_many(n, m.h, lanes.uniforms[0], lanes.done, m.peak, m.scratch, lanes.action, lanes.probability, m.c)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.policies.softmax import choose, sample_two, score_preferences
+from pgfast.policies.softmax import choose, sample_pairs, score_preferences, sigmoid_pair
 from pgfast.protocol import write, write_all
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
-TURN = 5  # entry of ``lanes.control``: turns so far
+TURN, CHANGED = 5, 9  # entries of ``lanes.control``: turns so far; 1 once θ of some lane is new
 
 
 @lane_kernel
@@ -29,51 +29,14 @@ def preferences(n, theta, x, h):
 
 
 @lane_kernel
-def sample_from_two(n, lanes, m):
-    """Preferences of two actions and a sample from them, of a few features."""
-    d = m.theta.shape[0]
+def probabilities_of_two(n, theta, x, h):
+    """Probabilities of two actions from a few features, h[0] and h[1]."""
+    d = theta.shape[0]
     for i in range(n):
-        h = 0.0
+        difference = 0.0
         for k in range(d):
-            h = fma(m.theta[k, i], m.x[k, i] - m.x[d + k, i], h)
-        sample_two(h, i, lanes, m)
-
-
-@lane_kernel
-def add_combination(n, coefficients, x, rows):
-    """rows[k] += Σ_b coefficients[b] x[b D + k]; coefficients (A, L), x (A D, L), rows (D, L)."""
-    d = rows.shape[0]
-    for k in range(d):
-        for b in range(coefficients.shape[0]):
-            for i in range(n):
-                rows[k, i] = fma(coefficients[b, i], x[b * d + k, i], rows[k, i])
-
-
-@lane_kernel
-def trace_few(n, decay, rho, c, x, e, g):
-    """As `trace_combination`, for few actions and features."""
-    d = e.shape[0]
-    for i in range(n):
-        for k in range(d):
-            new = decay * e[k, i]
-            for b in range(c.shape[0]):
-                new = fma(c[b, i], x[b * d + k, i], new)
-            e[k, i] = new
-            g[k, i] = fma(rho[i], new, g[k, i])
-
-
-@lane_kernel
-def trace_combination(n, decay, rho, c, x, e, g):
-    """e ← decay e + Σ_b c[b] x[b], g += ρ e; c (A, L), x (A D, L), e and g (D, L)."""
-    d = e.shape[0]
-    for k in range(d):
-        for i in range(n):
-            e[k, i] *= decay
-        for b in range(c.shape[0]):
-            for i in range(n):
-                e[k, i] = fma(c[b, i], x[b * d + k, i], e[k, i])
-        for i in range(n):
-            g[k, i] = fma(rho[i], e[k, i], g[k, i])
+            difference = fma(theta[k, i], x[k, i] - x[d + k, i], difference)
+        h[0, i], h[1, i] = sigmoid_pair(difference)
 
 
 class StateActionSoftmax(NamedTuple):
@@ -92,19 +55,21 @@ class StateActionSoftmax(NamedTuple):
         if m.v.shape[0] > 0:
             write(self.value_features, env, n, like, lanes.state, lanes.state_int, m.v)
         if m.h.shape[0] == 2 and m.x.shape[0] <= SMALL and deterministic == 0:
-            sample_from_two(n, lanes, m)
+            if self.features.constant == 0 or lanes.control[CHANGED] != 0:
+                lanes.control[CHANGED] = 0
+                probabilities_of_two(n, m.theta, m.x, m.h)
+            sample_pairs(n, lanes, m)
         else:
             preferences(n, m.theta, m.x, m.h)
             choose(n, deterministic, lanes, m)
 
-    def trace(self, n, decay, rho, m):
-        if m.x.shape[0] <= SMALL:
-            trace_few(n, decay, rho, m.c, m.x, m.e, m.g)
-        else:
-            trace_combination(n, decay, rho, m.c, m.x, m.e, m.g)
-
-    def add_scores(self, n, coefficients, m, rows):
-        add_combination(n, coefficients, m.x, rows)
+    def score(self, i, r, coefficients, m):
+        """Row r of Σ_b c_b x(s, b) in lane i; Σ_b c_b = 0, so that x(s, last) can be subtracted."""
+        d, last = m.theta.shape[0], coefficients.shape[0] - 1
+        total = 0.0
+        for b in range(last):
+            total = fma(coefficients[b, i], m.x[b * d + r, i] - m.x[last * d + r, i], total)
+        return total
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         for r in range(learner.n_theta):
