@@ -13,6 +13,7 @@ import numpy as np
 from pgfast import storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
 from pgfast.compiler import Preparation
+from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.learner import EPISODES, FAILED, LENGTH, Learner, Optimisation, make_learner, make_log, make_room
@@ -20,12 +21,12 @@ from pgfast.kernels.step_rules import RULES, step_rule
 from pgfast.models import Model, build
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
-from pgfast.results import Curve, Evaluation, Interval, Progress, Training, interval, interval_of
+from pgfast.results import Evaluation, Progress, Training
 from pgfast.settings import Settings, validated
-from pgfast.training import Job, Problem, Rows, failures, read_log, total_steps
+from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
-MOST_POINTS = 200  # of a learning curve, where the user doesn't say
+MOST_POINTS = 100  # of a learning curve, where the user doesn't say
 
 
 class Engine:
@@ -199,7 +200,7 @@ class Engine:
         job = Job(
             self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads
         )
-        seen = _Clockwork(job, every, count, steps_before)
+        seen = Recorder(job, every, count, steps_before)
         done = job.run(lambda: seen.look(callback))
         curve = seen.curve()
         return Training(
@@ -209,7 +210,7 @@ class Engine:
             load_seconds=job.load_seconds,
             train_seconds=job.seconds,
             curve=curve,
-            final_return=_final(curve, read_log(self._learner.log)),
+            final_return=final_return(curve, read_log(self._learner.log)),
             stopped=not done,
             failed=tuple(failures(self._learner)),
         )
@@ -244,7 +245,7 @@ class Engine:
             threads=threads,
         )
         job.run()
-        return _evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
+        return evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
 
     def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
         """The action for an observation, or an array of actions for a sequence of them: sampled, or the preferred one.
@@ -307,80 +308,3 @@ def _check(settings: Settings) -> None:
             f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so it must be "
             f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
         )
-
-
-class _Clockwork:
-    """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was
-    there."""
-
-    def __init__(self, job: Job, every: int, count: int, steps_before: int) -> None:
-        self.job, self.every, self.count, self.steps_before = job, every, count, steps_before
-        self.points = -(-count // every)
-        self.reached = np.zeros(job.runs, np.int64)
-        self.seconds = np.full((job.runs, self.points), np.nan)
-
-    def look(self, callback: Callable[[Progress], bool | None] | None) -> bool | None:
-        done = self.job.learner.clock[:, EPISODES] - self.job.first
-        complete = np.where(done >= self.count, self.points, done // self.every)
-        for run in np.nonzero(complete > self.reached)[0]:
-            self.seconds[run, self.reached[run] : complete[run]] = self.job.seconds
-        self.reached = complete
-        if callback is None:
-            return None
-        return callback(
-            Progress(
-                episodes=int(done.sum()),
-                total=self.count * self.job.runs,
-                steps=total_steps(self.job.learner) - self.steps_before,
-                seconds=self.job.seconds,
-                mean_return=self._mean_return(),
-            )
-        )
-
-    def _mean_return(self) -> float:
-        last = np.maximum(self.reached - 1, 0)
-        rows = read_log(self.job.learner.log[np.arange(self.job.runs), last][:, None])
-        known = rows.mean_return[np.isfinite(rows.mean_return)]
-        return float(known.mean()) if len(known) else math.nan
-
-    def curve(self) -> Curve:
-        rows = read_log(self.job.learner.log)
-        episode = np.minimum(self.every * np.arange(1, self.points + 1), self.count) + self.job.first
-        return Curve(
-            episode, np.cumsum(rows.steps, axis=1), rows.mean_return, rows.std_return, rows.entropy, rows.gradient_norm,
-            self.seconds,
-        )  # fmt: skip
-
-
-def _final(curve: Curve, rows: Rows) -> Interval:
-    """The mean return of the last points that every run has reached: about the last tenth of training."""
-    tail = max(1, curve.mean_return.shape[1] // 10)
-    n, mean, std = rows.episodes[:, -tail:], rows.mean_return[:, -tail:], rows.std_return[:, -tail:]
-    n = np.where(np.isfinite(mean), n, 0.0)
-    played = n.sum(axis=1)
-    means = np.nansum(n * np.nan_to_num(mean), axis=1)[played > 0] / played[played > 0]
-    if len(means) == 0:
-        return Interval(math.nan, math.nan, math.nan)
-    if len(means) > 1:
-        return interval(means)
-    total = float(played[played > 0][0])
-    squares = np.nansum((n - 1) * std**2 + n * (np.nan_to_num(mean) - means[0]) ** 2, axis=1)[played > 0][0]
-    return interval_of(float(means[0]), math.sqrt(squares / max(total - 1, 1)), int(total))
-
-
-def _evaluation(rows: Rows, lengths: np.ndarray, runs: int, count: int) -> Evaluation:
-    """One evaluation from the statistics of each slot, (slots, 1)."""
-    n, mean, std = (a[:, 0].reshape(runs, -1) for a in (rows.episodes, rows.mean_return, rows.std_return))
-    by_run = np.nansum(n * mean, axis=1) / n.sum(axis=1)
-    squares = (np.nan_to_num((n - 1) * std**2) + n * (mean - by_run[:, None]) ** 2).sum(axis=1)
-    variance = squares / np.maximum(n.sum(axis=1) - 1, 1)
-    overall = float(np.sqrt(variance.mean()))
-    found = interval(by_run) if runs > 1 else interval_of(float(by_run[0]), overall, int(n.sum()))
-    return Evaluation(
-        mean=found.mean,
-        ci95=(found.low, found.high),
-        std=overall,
-        episodes=count,
-        mean_length=float(lengths.sum() / n.sum()),
-        by_run=by_run,
-    )

@@ -66,7 +66,7 @@ _ALL = (
         "ShortCorridor",
         1000,
         {"policy": "state-action", "runs": 1000, "batch": 1, "gamma": 1.0, "baseline": "none", **_SGD, "lr": 2.0**-12}
-        | {"theta0": [math.log(19.0), 0.0], "log_every": 50},  # P(right) = 0.05
+        | {"theta0": [math.log(19.0), 0.0]},  # P(right) = 0.05
     ),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}

@@ -211,7 +211,6 @@ def test_scores_of_a_tape(problem, state, observation):
     [
         ("linear", "batches"),
         ("linear", "runs"),
-        ("linear", "in_loop"),
         ("features", "batches"),
         ("corridor", "runs"),
         ("corridor", "in_loop"),

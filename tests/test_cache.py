@@ -1,0 +1,319 @@
+"""The kernel cache: always hit by the same code, never by other code, read only where nobody else can write."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompileResult
+from numba.core.typed_passes import NativeLowering
+
+from pgfast.compiler import Kernel
+from pgfast.compiler.cache import KernelCache, cached_files
+from pgfast.compiler.fingerprint import CannotFingerprint, fingerprint
+from pgfast.compiler.parts import KernelLibrary, PartLibrary, PartLowering
+from pgfast.environments import find
+from pgfast.kernels.samples import begin_turn, sample_plan, sample_workspace
+from pgfast.probe import probe
+
+ENVIRONMENT = """\
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from near import shifted
+
+
+class Stays(NamedTuple):
+    place: int = 1
+    table: np.ndarray = np.arange(3)
+
+    BASE = 100
+
+    @property
+    def observation_space(self):
+        return Discrete(1000)
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    def reset(self, key):
+        return self.BASE + shifted(self.place) + self.table[0]
+
+    def step(self, state, action, key):
+        return state, 0.0, False
+"""
+NEAR = "from far import SHIFT, Step, twice\n\n\ndef shifted(x):\n    return twice(x) + SHIFT[0] + Step.UP.value\n"
+FAR = """\
+import enum
+
+SHIFT = (10,)
+
+
+class Step(enum.Enum):
+    UP = 1000 - 1000
+
+
+def twice(x, factor=2):
+    return factor * x
+"""
+
+# what Engine does, with a kernel that is compiled in a second
+PLAY = """\
+import json, sys
+from pgfast.environments import find
+from pgfast.kernels.samples import begin_turn, sample_plan, sample_workspace
+from pgfast.probe import probe
+from pgfast.rehearsal import rehearse
+
+source = find(sys.argv[1], dict(a.split("=") for a in sys.argv[2:]))
+traits = probe(source)
+w = sample_workspace(traits.like, traits.observation)
+arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, 0), w
+if not begin_turn.is_ready(*arguments):
+    rehearse(source.env, traits)
+made = begin_turn.prepare(*arguments)
+begin_turn(*arguments)
+print(json.dumps({"hit": made.cache_hit, "state": int(w.lanes.state_int[0, 0])}))
+"""
+LEAN = "assert 'numba.typed.dictimpl' not in sys.modules\n"  # a kernel is loaded without numba's compiler
+
+
+class Project:
+    """A user's folder with an environment and two modules behind it, and a cache of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.cache = folder, folder / "cache" / "kernels"
+        self.write("my_env.py", ENVIRONMENT)
+        self.write("near.py", NEAR)
+        self.write("far.py", FAR)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, "utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        variables = {**os.environ, "PGFAST_CACHE_DIR": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, *(arguments or ("-c", PLAY, "my_env.py"))]
+        return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, stdout=-1, stderr=-1)
+
+    def play(self, *arguments: str) -> SimpleNamespace:
+        """What a new process finds: was the kernel in the cache, and where does the environment start?"""
+        return said(self.start(*arguments))
+
+
+def said(process: subprocess.Popen[str]) -> SimpleNamespace:
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    return SimpleNamespace(**json.loads(out.splitlines()[-1]))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+# ---- hits and misses
+
+
+def test_hits_and_misses(project: Project) -> None:
+    assert vars(project.play()) == {"hit": False, "state": 112}
+    assert vars(project.play()) == {"hit": True, "state": 112}
+    assert vars(project.play("-c", PLAY + LEAN, "my_env.py", "place=2")) == {"hit": True, "state": 114}
+
+    project.write("far.py", FAR.replace("return factor * x", "return factor * x + 1"))
+    assert vars(project.play()) == {"hit": False, "state": 113}
+    project.write("my_env.py", ENVIRONMENT.replace("BASE = 100", "BASE = 200"))
+    assert vars(project.play()) == {"hit": False, "state": 213}
+    assert vars(project.play()) == {"hit": True, "state": 213}
+
+    project.write("far.py", FAR)
+    project.write("my_env.py", ENVIRONMENT)
+    assert vars(project.play()) == {"hit": True, "state": 112}  # as it was at first
+
+
+def test_two_processes_that_compile_at_once(project: Project) -> None:
+    both = [project.start(), project.start()]
+    assert [said(process).state for process in both] == [112, 112]
+    assert [path.suffix for path in project.cache.iterdir()] == [".kernel"]
+    assert project.play().hit
+
+
+def test_a_class_of_a_script(project: Project) -> None:
+    """Of ``__main__``, where each process has a class of its own."""
+    script = ENVIRONMENT + "\n\n" + PLAY.replace("find(sys.argv[1], dict(", "find(Stays(), dict(")
+    project.write("script.py", script)
+    assert vars(project.play("script.py")) == {"hit": False, "state": 112}
+    assert vars(project.play("script.py")) == {"hit": True, "state": 112}
+
+
+def test_a_kernel_that_owns_memory(project: Project) -> None:
+    """It calls numba's allocator, which a process that compiles nothing hasn't set up."""
+    project.write("my_env.py", ENVIRONMENT.replace("return self.BASE +", "return np.full(2, self.BASE).max() +"))
+    assert vars(project.play()) == {"hit": False, "state": 112}
+    assert vars(project.play()) == {"hit": True, "state": 112}
+
+
+TRAIN = """\
+import json
+import pgfast
+
+engine = pgfast.Engine("my_env.py", episodes=64, batch=64, max_steps=5)
+training = engine.learn(threads=1)
+print(json.dumps({"seconds": training.compile_seconds, "loading": training.load_seconds, "digest": engine.digest()}))
+"""
+
+
+def test_training(project: Project) -> None:
+    first, second = project.play("-c", TRAIN), project.play("-c", TRAIN)
+    assert first.seconds > 0.0
+    assert second.seconds == 0.0
+    assert second.loading > 0.0
+    assert first.digest == second.digest
+
+
+# ---- what a fingerprint sees
+
+CLASS = "class f(NamedTuple):\n"
+SEEN = {
+    "code": ("def f(x):\n    return x + 1", "def f(x):\n    return x + 2"),
+    "default": ("def f(x, y=1):\n    return x + y", "def f(x, y=2):\n    return x + y"),
+    "keyword": ("def f(x, *, y=1):\n    return x + y", "def f(x, *, y=2):\n    return x + y"),
+    "name": ("def f(x):\n    return x.real", "def f(x):\n    return x.imag"),
+    "global": ("A = 1\ndef f(x):\n    return x + A", "A = 2\ndef f(x):\n    return x + A"),
+    "type of a global": ("A = 1\ndef f(x):\n    return x + A", "A = 1.0\ndef f(x):\n    return x + A"),
+    "array": ("A = np.zeros(2)\ndef f(x):\n    return A[x]", "A = np.ones(2)\ndef f(x):\n    return A[x]"),
+    "dtype": ("A = np.zeros(2)\ndef f(x):\n    return A[x]", "A = np.zeros(2, 'i8')\ndef f(x):\n    return A[x]"),
+    "callee": ("def g(x):\n    return x\ndef f(x):\n    return g(x)",
+               "def g(x):\n    return -x\ndef f(x):\n    return g(x)"),
+    "table of functions": ("def g(x):\n    return x\nT = (g,)\ndef f(x):\n    return T[0](x)",
+                           "def g(x):\n    return -x\nT = (g,)\ndef f(x):\n    return T[0](x)"),
+    "closure": ("def make(a):\n    return lambda x: x + a\nf = make(1)",
+                "def make(a):\n    return lambda x: x + a\nf = make(2)"),
+    "inner function": ("def f(x):\n    return max(i + 1 for i in range(x))",
+                       "def f(x):\n    return max(i + 2 for i in range(x))"),
+    "enumeration": ("class E(enum.Enum):\n    A = 1\ndef f(x):\n    return E.A.value",
+                    "class E(enum.Enum):\n    A = 2\ndef f(x):\n    return E.A.value"),
+    "helper method": (CLASS + "    def step(self):\n        return self.g()\n    def g(self):\n        return 1",
+                      CLASS + "    def step(self):\n        return self.g()\n    def g(self):\n        return 2"),
+    "property": (CLASS + "    def step(self):\n        return self.g\n    @property\n    def g(self): return 1",
+                 CLASS + "    def step(self):\n        return self.g\n    @property\n    def g(self): return 2"),
+    "constant": (CLASS + "    G = 1\n    def step(self, x):\n        return self.G",
+                 CLASS + "    G = 2\n    def step(self, x):\n        return self.G"),
+}  # fmt: skip
+
+
+def digest_of(text: str) -> str:
+    names: dict[str, Any] = {"__name__": "somebody"}
+    exec("import enum, sys\nimport numpy as np\nfrom typing import NamedTuple\n" + text, names)
+    return fingerprint(names["f"])
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_a_fingerprint_sees(name: str) -> None:
+    one, other = SEEN[name]
+    assert digest_of(one) == digest_of(one)
+    assert digest_of(one) != digest_of(other)
+
+
+def test_what_can_be_changed_without_a_new_fingerprint() -> None:
+    text = "class f(NamedTuple):\n    size: int = 1\n    def step(self, x):\n        return self.size"
+    assert digest_of(text) == digest_of(text.replace("= 1", "= 2") + "\n    def unused(self):\n        return 3")
+
+
+@pytest.mark.parametrize("thing", ["{}", "object()", "sys.modules['json']", "type('Plain', (), {'A': 1})"])
+def test_what_cannot_be_fingerprinted(thing: str) -> None:
+    with pytest.raises(CannotFingerprint):
+        digest_of(f"A = {thing}\ndef f(x):\n    return A")
+
+
+# ---- the folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+def prepared() -> bool:
+    """Was it in the cache? Of a kernel that this process has never compiled."""
+    source = find("ShortCorridor")
+    traits = probe(source)
+    workspace = sample_workspace(traits.like, traits.observation)
+    arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, 0), workspace
+    return Kernel(begin_turn.function).prepare(*arguments).cache_hit
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has other permissions")
+def test_the_folder_is_the_users_own(folder: Path) -> None:
+    assert not prepared()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o077 for path in cached_files()] == [0]
+    assert prepared()
+    folder.chmod(0o777)
+    assert not prepared()  # somebody else may have put it there
+    os.utime(cached_files()[0], (0, 0))
+    assert not prepared()
+    assert cached_files()[0].stat().st_mtime == 0.0  # nor is anything written there
+    folder.chmod(0o755)
+    assert prepared()
+
+
+def test_damaged_files_are_not_used(folder: Path) -> None:
+    prepared()
+    (file,) = cached_files()
+    whole = file.read_bytes()
+    flipped = bytes([whole[-1] ^ 1])
+    for content in (b"", whole[:100], whole[:-1] + flipped, whole + b"x", b"pgfast kernel 0 " + whole[16:]):
+        file.write_bytes(content)
+        assert not prepared()
+        assert len(file.read_bytes()) > len(whole) // 2  # written anew
+        assert prepared()
+
+
+def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path / "file" / "kernels"))
+    assert not prepared()
+    assert not prepared()
+
+
+# ---- numba's internals, which move
+
+
+def test_what_pgfast_replaces_in_numba_is_there() -> None:
+    """Fails when numba moves or renames something that pgfast overrides or builds upon."""
+    replaced = {
+        KernelCache: (FunctionCache, ["_index_key", "_load_overload", "_save_overload", "load_overload", "enable"]),
+        PartLibrary: (JITCodeLibrary, ["finalize", "_optimize_functions", "_get_module_for_linking", "add_ir_module"]),
+        KernelLibrary: (JITCodeLibrary, ["add_linking_library", "_optimize_final_module", "add_ir_module"]),
+        PartLowering: (NativeLowering, ["run_pass"]),
+    }
+    for ours, (theirs, names) in replaced.items():
+        assert issubclass(ours, theirs)
+        for name in names:
+            assert hasattr(theirs, name), f"{theirs.__name__}.{name}"
+
+
+def test_numba_asks_the_cache_as_pgfast_answers() -> None:
+    cache = FunctionCache.__mro__[1]
+    assert "self._index_key(" in inspect.getsource(cache._load_overload)
+    assert "self._index_key(" in inspect.getsource(cache._save_overload)
+    pieces = "(libdata, self.fndesc, self.environment, self.signature,"
+    assert pieces in inspect.getsource(CompileResult._reduce)
+
+
+def test_numba_that_lowers_otherwise_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgfast.compiler.parts.NativeLowering", object)
+    with pytest.raises(RuntimeError, match="in a way that pgfast doesn't know"):
+        prepared()
