@@ -32,19 +32,14 @@ def test_measure_gives_consistent_numbers():
 
 
 @pytest.mark.slow
-def test_plain_loops_learn_the_same():
+def test_plain_loops_learn_the_same_and_are_slower():
     """Mean returns of 12 runs each differ by less than 6.6 standard errors: with 22 degrees of freedom or fewer more
-    happens about once in a million, and the seeds are fixed."""
+    happens about once in a million, and the seeds are fixed. The best of the rounds shows a speed well above one on any
+    machine, however busy; the bars themselves are reported by bench/compare.py."""
     results = compared("--rounds", "12", "--scale", "0.1")
     assert [r["name"] for r in results] == list(WORKLOADS)
     for r in results:
-        assert r["standard_errors"] < 6.6, r
         assert r["rounds"] == 12
+        assert r["standard_errors"] < 6.6, r
         assert r["ratio_min"] <= r["ratio"] <= r["ratio_max"]
-
-
-@pytest.mark.slow
-def test_faster_than_the_plain_loops():
-    """Well above one, on any machine and however busy; the bars themselves are reported by bench/compare.py."""
-    for r in compared("--rounds", "5", "--scale", "0.5"):
         assert r["ratio_max"] > BARS[r["name"]] / 2, r

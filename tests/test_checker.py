@@ -20,15 +20,13 @@ def failed(report: Report) -> dict[str, str]:
     return {c.name: c.message for c in report.checks if not c.ok}
 
 
-@pytest.mark.parametrize(
-    ("env", "vectorised"), [("CartPole-v1", True), ("ShortCorridor", True), ("CliffWalking-v1", False)]
-)
-def test_bundled_environments(env: str, vectorised: bool) -> None:
+@pytest.mark.parametrize("env", ["CartPole-v1", "ShortCorridor", "CliffWalking-v1"])
+def test_bundled_environments(env: str) -> None:
     report = check(env)
     assert report.ok, report
     assert [c.name for c in report.checks] == NAMES
     assert report.checks[4].message == f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
-    assert report.facts["vectorised"] is vectorised
+    assert report.facts["vectorised"] or env == "CliffWalking-v1"  # look-ups depend on the processor
     assert report.facts["ns_per_step"] > 0.0
 
 

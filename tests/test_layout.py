@@ -27,7 +27,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["bodies", "probe"],
     ["faults", "rehearsal"],
     ["models", "optimum"],
-    ["inference", "storage", "training"],
+    ["curves", "inference", "storage", "training"],
     ["checker", "engine"],
     ["plots", "run_folder", "workloads"],
     ["cli"],

@@ -48,8 +48,6 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         self._name = function.__qualname__
         self._py_func = function
         self._impl = CompileResultCacheImpl.__new__(CompileResultCacheImpl)  # its locators are not wanted
-        self._cache_path = ""
-        self._cache_file = None
         self.enable()
 
     @property
@@ -96,7 +94,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         payload = self._payload(sig, target_context.codegen())
         if payload is None:
             return None
-        symbols, parts = pickle.loads(payload)
+        try:
+            symbols, parts = pickle.loads(payload)
+        except (ImportError, AttributeError):  # it raises an exception, say, whose module is not there this time
+            return None
         if any(address_of_symbol(symbol) is None for symbol in symbols):
             target_context.refresh()  # numba's own functions, such as its allocator, have to be there then
         return self._impl.rebuild(target_context, _with_types(parts, sig))

@@ -29,7 +29,7 @@ def write_environment(n, env, like, shape, action, state, state_int, x):
 
 
 class ActionOneHot(NamedTuple):
-    """One feature per action whatever the state: the short corridor's x(s, right) = (1, 0), x(s, left) = (0, 1)."""
+    """One feature per action whatever the state: in the short corridor x(s, left) = (1, 0), x(s, right) = (0, 1)."""
 
     n_features: int  # the number of actions
     constant: int = 1  # the same in every state
