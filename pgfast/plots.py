@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from pgfast.results import Curve, t_quantile
 _LINE, _BAND, _OPTIMUM = "#1f5fa8", "#1f5fa833", "#c2571a"
 
 
-def draw_curve(path: Path, curve: Curve, title: str, optimum: float | None) -> None:
+def draw_curve(file: Path | IO[bytes], curve: Curve, title: str, optimum: float | None) -> None:
     """The learning curve: mean return over runs with a 95 % band of that mean (of one run: of the mean of the episodes
     between two points), and the optimum as a line."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.4), dpi=130, layout="constrained")
+    figure = Figure(figsize=(7.2, 4.4), dpi=130)
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((0.11, 0.12, 0.86, 0.79))
     shown = np.isfinite(curve.mean_return).any(axis=0)
     x, mean, half = curve.episode[shown], *(a[shown] for a in _mean_and_band(curve))
     runs = curve.mean_return.shape[0]
@@ -34,7 +34,7 @@ def draw_curve(path: Path, curve: Curve, title: str, optimum: float | None) -> N
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(path)
+    figure.savefig(file)
 
 
 def _mean_and_band(curve: Curve) -> tuple[np.ndarray, np.ndarray]:

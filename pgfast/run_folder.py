@@ -13,7 +13,7 @@ import csv
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,11 +66,11 @@ class RunFolder:
         """Take the folder: from here on it holds a run."""
         save_settings(engine, self.path)
 
-    def write(self, engine: Any, curve: Curve, summary: dict[str, Any]) -> None:
+    def write(self, engine: Any, curve: Curve, summary: dict[str, Any], draw: Callable[..., None] = draw_curve) -> None:
         """All of the run's files."""
         write_metrics(self.path / METRICS, curve)
         (self.path / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        draw_curve(self.path / PICTURE, curve, title=_title(summary), optimum=summary["optimum"])
+        draw(self.path / PICTURE, curve, title=_title(summary), optimum=summary["optimum"])
         engine.save(self.path)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, short, span
+from pgfast.cli.painter import Painter
 from pgfast.cli.progress import Bar, Interruption, watch
 from pgfast.errors import PgfastError
 
@@ -47,24 +48,25 @@ def train(
     """Train a policy and judge it by fresh episodes."""
     name, choices = _choices(env, env_parameters, config, given(settings))
     check_threads(threads)
-    from pgfast.engine import Engine
-    from pgfast.run_folder import RunFolder, default_path
+    with Painter() as painter, Interruption() as interruption:
+        from pgfast.engine import Engine
+        from pgfast.run_folder import RunFolder, default_path
 
-    engine = Engine(name, **choices)
-    path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
-    with RunFolder(path) as folder, Interruption() as interruption:
-        with Bar(not (as_json or quiet)) as bar:
-            compiled = engine.compile()
-            interruption.training = True
-            folder.begin(engine)
-            training = engine.learn(callback=watch(bar, interruption), threads=threads)
-            engine.save(path)
-            bar.stage("evaluating")
-            evaluation = engine.evaluate(threads=threads)
-        summary = summarise(engine, training, evaluation, path)
-        summary["compile_seconds"] += compiled.compile_seconds
-        summary["load_seconds"] += compiled.load_seconds
-        folder.write(engine, training.curve, summary)
+        engine = Engine(name, **choices)
+        path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
+        with RunFolder(path) as folder:
+            with Bar(not (as_json or quiet)) as bar:
+                compiled = engine.compile()
+                interruption.training = True
+                folder.begin(engine)
+                training = engine.learn(callback=watch(bar, interruption), threads=threads)
+                engine.save(path)
+                bar.stage("evaluating")
+                evaluation = engine.evaluate(threads=threads)
+            summary = summarise(engine, training, evaluation, path)
+            summary["compile_seconds"] += compiled.compile_seconds
+            summary["load_seconds"] += compiled.load_seconds
+            folder.write(engine, training.curve, summary, painter.draw)
     answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
     if training.failed:
         return fail(_divergence(training, path), DIVERGED, as_json=False)
