@@ -48,6 +48,8 @@ SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of 
 MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
 MOST_BLOCKS = 64
+FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
+MOST_GROWTH = 32.0  # of the budget from one call to the next
 SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
 
 
@@ -142,7 +144,7 @@ class Job:
     load_seconds: float = 0.0
     finished: bool = False
     workers: list[Worker] = field(default_factory=list)
-    budget: int = 512
+    budget: int = FIRST_BUDGET
 
     def __post_init__(self) -> None:
         self.by_runs = chooses_runs(self.problem, self.runs)
@@ -258,7 +260,8 @@ class Job:
             if status == TAPE_FULL:
                 worker.memory = grow(worker.memory, self.problem.algorithm.gamma)
         self.finished = all(s == FINISHED for s in statuses)
-        self.budget = max(64, min(2**22, int(self.budget * min(4.0, max(0.25, CALL_SECONDS / max(taken, 1e-6))))))
+        growth = min(MOST_GROWTH, CALL_SECONDS / max(taken, 1e-6))
+        self.budget = max(64, min(2**22, int(self.budget * growth)))
 
     def _call(self, worker: Worker) -> int:
         try:

@@ -52,7 +52,7 @@ _ALL = (
     Workload(
         "cartpole",
         "CartPole-v1",
-        256 * 80,
+        256 * 240,
         {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003},
     ),
     Workload(

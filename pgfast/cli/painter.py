@@ -24,13 +24,14 @@ class Painter:
 
     def __enter__(self) -> Self:
         home = str(Path(__file__).parents[2])  # where pgfast is, installed or not
+        paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is not meant for it
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([home, os.environ.get("PYTHONPATH", "")])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         return self
 

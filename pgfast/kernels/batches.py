@@ -23,7 +23,6 @@ from pgfast.compiler import (
 )
 from pgfast.kernels.lanes import (
     ACTIVE,
-    FAULT,
     LAST_EPISODE,
     NEXT_EPISODE,
     PHASE,
@@ -52,7 +51,7 @@ from pgfast.kernels.learner import (
     note,
     update,
 )
-from pgfast.kernels.plan import AGAIN, DONE, FINISHED, OUTSIDE, STOP, TAPE_FULL, TICKET
+from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
 from pgfast.protocol import begin, clear, collect, end, load, move, take_entropy
 
 _PHASE_BITS = 32
@@ -240,7 +239,6 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
             if seams(plan, w.lanes):
                 if waiting != 0:
                     finish(env, like, algorithm, plan, learner, accounts, w, memory, n)
-                if full != 0 or budget <= 0 or control[FAULT] != 0:
-                    atomic_store(team, STOP, 1)
-                    return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
+                if is_time_to_return(team, full, budget, control):
+                    return reason(full, control)
         close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team)

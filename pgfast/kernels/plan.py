@@ -1,10 +1,14 @@
 """What a call to a kernel is to do, and what it answers."""
 
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from pgfast.compiler import atomic_load, atomic_store, leaf
+from pgfast.kernels.lanes import FAULT
 
 FINISHED, AGAIN, TAPE_FULL, OUTSIDE = range(4)  # what a call returns
 TICKET, DONE, STOP = 0, 8, 16  # entries of `team`, each on a cache line of its own
@@ -30,6 +34,20 @@ class Plan(NamedTuple):
     log_origin: int
     k0: Any  # uint64: the seed's low 32 bits
     k1: Any  # uint64: its high 32 bits
+
+
+@leaf
+def is_time_to_return(team, full, budget, control):
+    """Is a call to end here? Whoever comes to it first tells the other threads: none waits while another works on."""
+    if full != 0 or budget <= 0 or control[FAULT] != 0:
+        atomic_store(team, STOP, 1)
+    return atomic_load(team, STOP) != 0
+
+
+@leaf
+def reason(full, control):
+    """What a call that ends answers."""
+    return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
 
 
 def make_team() -> np.ndarray:

@@ -15,7 +15,6 @@ import numpy as np
 from pgfast.compiler import LANES, atomic_add, inlined, kernel, lane_kernel, leaf, optional_hook, routine
 from pgfast.kernels.lanes import (
     ACTIVE,
-    FAULT,
     PRIMED,
     RUNNING,
     TALLY_DISCOUNTED,
@@ -53,7 +52,7 @@ from pgfast.kernels.learner import (
     move_account,
     note,
 )
-from pgfast.kernels.plan import AGAIN, FINISHED, OUTSIDE, TAPE_FULL, TICKET
+from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
 from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
 
 PATIENCE = 0.5  # turns for each lane at work that lanes whose episode has ended may wait altogether
@@ -282,6 +281,6 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
             restart(n, env, like, plan, lanes)
             if due <= 0:
                 close_rows(env, like, plan, learner, accounts, w, memory, team)
-        if seams(plan, lanes) and (full != 0 or budget <= 0 or control[FAULT] != 0):
-            return OUTSIDE if control[FAULT] != 0 else (TAPE_FULL if full != 0 else AGAIN)
+        if seams(plan, lanes) and is_time_to_return(team, full, budget, control):
+            return reason(full, control)
     return FINISHED
