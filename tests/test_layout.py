@@ -29,7 +29,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["models", "optimum"],
     ["curves", "inference", "storage", "training"],
     ["checker", "engine"],
-    ["plots", "run_folder", "workloads"],
+    ["painter", "plots", "run_folder", "workloads"],
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

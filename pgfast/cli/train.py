@@ -9,9 +9,9 @@ import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, short, span
-from pgfast.cli.painter import Painter
 from pgfast.cli.progress import Bar, Interruption, watch
 from pgfast.errors import PgfastError
+from pgfast.painter import Painter
 
 if TYPE_CHECKING:
     from pgfast.engine import Engine
@@ -46,12 +46,12 @@ def train(
     **settings: Any,
 ) -> int:
     """Train a policy and judge it by fresh episodes."""
-    name, choices = _choices(env, env_parameters, config, given(settings))
     check_threads(threads)
     with Painter() as painter, Interruption() as interruption:
         from pgfast.engine import Engine
         from pgfast.run_folder import RunFolder, default_path
 
+        name, choices = _choices(env, env_parameters, config, given(settings))
         engine = Engine(name, **choices)
         path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
         with RunFolder(path) as folder:

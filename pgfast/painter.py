@@ -23,7 +23,7 @@ class Painter:
     """`draw` is `pgfast.plots.draw_curve`, done elsewhere."""
 
     def __enter__(self) -> Self:
-        home = str(Path(__file__).parents[2])  # where pgfast is, installed or not
+        home = str(Path(__file__).parents[1])  # where pgfast is, installed or not
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
@@ -53,14 +53,14 @@ class Painter:
 
 
 def main() -> None:
-    """Draw anything, so that Matplotlib and its fonts are there; then draw what comes."""
+    """Load everything, then draw what comes."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
     import numpy as np
 
     from pgfast.plots import draw_curve
     from pgfast.results import Curve
 
-    nothing = np.zeros((1, 2))
-    draw_curve(io.BytesIO(), Curve(np.arange(2), *[nothing] * 6), "", 1.0)
     message = sys.stdin.buffer.read()
     if message:
         sent = np.load(io.BytesIO(message), allow_pickle=False)
