@@ -157,7 +157,8 @@ class Engine:
         """The best mean return within reach, where it is known."""
         if self.traits.optimum is not None:
             return self.traits.optimum
-        if self.source.table is not None and self.model.tabular:
+        anything = self.model.name in ("tabular", "linear")  # of a table's states, any policy can be expressed
+        if self.source.table is not None and anything:
             from pgfast.optimum import best_return
 
             return best_return(self.source.table, self.traits.max_steps if self.traits.limited else None)

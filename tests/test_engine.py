@@ -338,5 +338,10 @@ def test_optimum(env: str, parameters: dict[str, object], truth: float) -> None:
     assert Engine(env, env_parameters=parameters).optimum == pytest.approx(truth, abs=5e-5)
 
 
+def test_optimum_of_a_table_is_that_of_policies_that_can_tell_its_states_apart() -> None:
+    assert Engine("FrozenLake-v1", policy="linear").optimum == Engine("FrozenLake-v1").optimum
+    assert Engine("FrozenLake-v1", policy="state-action").optimum is None
+
+
 def test_optimum_is_unknown_for_another_corridor() -> None:
     assert Engine("ShortCorridor", env_parameters={"length": 7}).optimum is None
