@@ -129,11 +129,14 @@ class Engine:
         return np.tile(theta.reshape(1, -1), (k, 1))
 
     def _prepare(self) -> None:
-        """Derive what lanes use from the parameters of every run."""
+        """Derive what lanes use from the parameters; all runs start alike."""
+        learner = self._learner
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-            for run in range(self.settings.runs):
-                self.model.policy.prepare(self._learner, run, room, 0)
+            self.model.policy.prepare(learner, 0, room, 0)
+        learner.runs[1:, learner.prepared_at : learner.decays_at] = learner.runs[
+            0, learner.prepared_at : learner.decays_at
+        ]
 
     # ---- what is known
 

@@ -233,7 +233,7 @@ class Job:
         made = self.kernel.prepare(*arguments)
         self.compile_seconds += made.compile_seconds
         self.load_seconds += made.load_seconds
-        return made
+        return Preparation(self.compile_seconds, self.load_seconds, made.cache_hit)
 
     def advance(self, pool: ThreadPoolExecutor | None) -> None:
         """One call of the kernel in every thread."""

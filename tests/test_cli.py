@@ -138,6 +138,8 @@ def test_divergence_keeps_the_last_good_policy(tmp_path: Path) -> None:
     said = answer("train", "CartPole-v1", *options, code=3)
     assert said["failed"][0]["run"] == 0
     assert said["failed"][0]["episode"] <= 2048
+    assert said["final_return"] == {"mean": None, "ci95": [None, None]}  # the run never came to its last points
+    assert json.loads((out / "summary.json").read_text("utf-8")) == said
     assert np.isfinite(answer("evaluate", out, "--episodes", 100)["mean"])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, short, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, finite, short, span
 from pgfast.cli.progress import Bar, Interruption, watch
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
@@ -63,7 +63,7 @@ def train(
                 engine.save(path)
                 bar.stage("evaluating")
                 evaluation = engine.evaluate(threads=threads)
-            summary = summarise(engine, training, evaluation, path)
+            summary = finite(summarise(engine, training, evaluation, path))
             summary["compile_seconds"] += compiled.compile_seconds
             summary["load_seconds"] += compiled.load_seconds
             folder.write(engine, training.curve, summary, painter.draw)

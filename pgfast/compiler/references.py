@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import dis
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -54,12 +53,9 @@ def references(function: FunctionType) -> Iterator[tuple[str, Any]]:
             if instruction.opname not in _GLOBAL:
                 continue
             name = instruction.argval
-            if name in function.__globals__:
-                value = function.__globals__[name]
-            elif hasattr(builtins, name):
+            if name not in function.__globals__:
                 continue
-            else:
-                continue
+            value = function.__globals__[name]
             while isinstance(value, ModuleType) and k + 1 < len(instructions):
                 k += 1
                 attribute = instructions[k].argval
