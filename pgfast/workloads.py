@@ -24,6 +24,7 @@ class Workload:
     name: str
     env: str
     episodes: int
+    goal: float  # mean return over the last tenth of a run that has learned the task
     settings: dict[str, Any]
 
     def engine(self, seed: int = 0, **changed: Any) -> Engine:
@@ -53,18 +54,21 @@ _ALL = (
         "cartpole",
         "CartPole-v1",
         256 * 240,
+        400.0,
         {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003},
     ),
     Workload(
         "frozenlake",
         "FrozenLake-v1",
         512 * 800,
+        0.7,
         {"policy": "tabular", "batch": 512, "gamma": 1.0, "baseline": "mean", **_SGD, "lr": 5.0},
     ),
     Workload(
         "corridor",
         "ShortCorridor",
         1000,
+        -13.0,
         {"policy": "state-action", "runs": 1000, "batch": 1, "gamma": 1.0, "baseline": "none", **_SGD, "lr": 2.0**-12}
         | {"theta0": [math.log(19.0), 0.0]},  # P(right) = 0.05
     ),

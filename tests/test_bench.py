@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ def compared(*arguments: str) -> list[dict]:
 
 def test_measure_gives_consistent_numbers():
     workload = WORKLOADS["corridor"]
-    few = type(workload)(workload.name, workload.env, 20, workload.settings)
+    few = replace(workload, episodes=20)
     measured = measure(few, threads=1, repetitions=3)
     assert (measured.name, measured.threads, measured.repetitions) == ("corridor", 1, 3)
     assert 0 < measured.ns_per_step_min <= measured.ns_per_step <= measured.ns_per_step_max

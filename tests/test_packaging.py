@@ -19,7 +19,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the sources: what an earlier build has left behind is not in it."""
     folder = tmp_path_factory.mktemp("dist")
     sources = tmp_path_factory.mktemp("sources")
-    for name in ("pgfast", "envs"):
+    for name in ("pgfast", "envs", "bench"):
         shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "cli.py"):
         shutil.copy(ROOT / name, sources)
@@ -35,8 +35,10 @@ def test_wheel_has_only_pgfast(wheel: Path) -> None:
     assert {n.split("/")[0] for n in names} == {"pgfast", wheel.name.split("-py3")[0] + ".dist-info"}
     packaged = {n for n in names if n.endswith(".py")}
     here = {p.relative_to(ROOT).as_posix() for p in (ROOT / "pgfast").rglob("*.py")}
-    bundled = {f"pgfast/_envs/{p.name}" for p in (ROOT / "envs").glob("*.py")}
-    assert packaged == here | bundled
+    moved = {
+        f"pgfast/{to}/{p.name}" for to, of in (("_envs", "envs"), ("_bench", "bench")) for p in (ROOT / of).glob("*.py")
+    }
+    assert packaged == here | moved
 
 
 @pytest.mark.slow
@@ -48,7 +50,7 @@ def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
         "import sys, importlib.util as u; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)];"
         f"sys.path.insert(0, {str(site)!r}); import pgfast;"
         f"assert pgfast.__file__.startswith({str(site)!r}), pgfast.__file__;"
-        "assert u.find_spec('envs') is None and u.find_spec('cli') is None;"
+        "assert all(u.find_spec(name) is None for name in ('envs', 'cli', 'bench'));"
         "from pgfast.cli import app; app(['envs', '--json'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)

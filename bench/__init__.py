@@ -1,0 +1,1 @@
+"""Peers of pgfast on the same work, and what measures them."""
