@@ -15,6 +15,7 @@ import numpy as np
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures, Observation, OneHot
 from pgfast.kernels.lanes import Field, lane_fields, make_workspace
+from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
 from pgfast.kernels.tapes import make_tape, tape_fields
 from pgfast.kernels.traces import Traces, trace_fields
@@ -23,7 +24,7 @@ from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
 
-FIRST_TAPE = 1024  # steps of a tape at first; it grows when an episode is longer
+FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
 
 
 @dataclass(frozen=True)
@@ -64,24 +65,9 @@ class Model:
     def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
         """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
         if self.tabular:
-            powers = gamma ** np.arange(capacity, dtype=float)
-            return make_table(self.policy.n_states, self.n_actions, powers, in_loop)
+            s, a = self.policy.n_states, self.n_actions
+            return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
         return make_tape(self.width, values, capacity) if in_loop else Traces(values)
-
-
-def grow(memory: Any, gamma: float) -> Any:
-    """The same memory with a tape twice as long."""
-
-    def longer(array: np.ndarray) -> np.ndarray:
-        new = np.zeros((array.shape[0], 2 * array.shape[1], *array.shape[2:]), array.dtype)
-        new[:, : array.shape[1]] = array
-        return new
-
-    tapes = [f for f in ("x", "v", "action", "index", "reward") if f in memory._fields]
-    changed = {f: longer(getattr(memory, f)) for f in tapes}
-    if "powers" in memory._fields:
-        changed["powers"] = gamma ** np.arange(2 * len(memory.powers), dtype=float)
-    return memory._replace(**changed)
 
 
 def build(name: str, env: Any, traits: Traits, bias: bool) -> Model:

@@ -15,7 +15,7 @@ import numpy as np
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_returns, outside, raised
 from pgfast.kernels.batches import work_on_batches
-from pgfast.kernels.lanes import FAULT
+from pgfast.kernels.lanes import FAULT, TURN
 from pgfast.kernels.learner import (
     COUNT,
     ENTROPY,
@@ -38,7 +38,7 @@ from pgfast.kernels.learner import (
 )
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
-from pgfast.models import FIRST_TAPE, Model, grow
+from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
 from pgfast.rehearsal import rehearse
@@ -47,6 +47,7 @@ CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
 MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
+EPISODES_OF_A_LANE = 4  # one after another, in a block: at its end lanes stand idle
 MOST_BLOCKS = 64
 FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
@@ -178,7 +179,7 @@ class Job:
             copies=copies,
             batch=batch if self.learn or not self.by_runs else 2**40,
             block=-(-batch // blocks),
-            width=LANES,
+            width=min(LANES, max(LANES // 2, -(-batch // blocks) // EPISODES_OF_A_LANE)),
             first_episode=self.first,
             last_episode=self.last,
             max_steps=np.uint64(problem.traits.max_steps),
@@ -258,7 +259,8 @@ class Job:
             raise outside(self.problem.traits)
         for worker, status in zip(self.workers, statuses, strict=True):
             if status == TAPE_FULL:
-                worker.memory = grow(worker.memory, self.problem.algorithm.gamma)
+                turn = int(worker.workspace.lanes.control[TURN])
+                worker.memory = worker.memory.grown(self.problem.algorithm.gamma, turn)
         self.finished = all(s == FINISHED for s in statuses)
         growth = min(MOST_GROWTH, CALL_SECONDS / max(taken, 1e-6))
         self.budget = max(64, min(2**22, int(self.budget * growth)))

@@ -10,7 +10,7 @@ from pgfast.compiler.bits import as_bits, as_float, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, Preparation, kernel
 from pgfast.compiler.references import class_attribute, compiled_functions, global_names, line_of, references
-from pgfast.compiler.templates import hook, inlined, lane_kernel, leaf, optional_hook, routine
+from pgfast.compiler.templates import gather_kernel, hook, inlined, lane_kernel, leaf, optional_hook, routine
 
 __all__ = [
     "LANES",
@@ -26,6 +26,7 @@ __all__ = [
     "compiled_form",
     "compiled_functions",
     "fma",
+    "gather_kernel",
     "global_names",
     "hook",
     "inlined",

@@ -103,6 +103,17 @@ class PartLowering(NativeLowering):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
+class ApartLowering(PartLowering):
+    """Lowers a part whose arguments share no memory."""
+
+    _name = "pgfast_apart_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.flags.noalias = True
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
 class KernelLowering(NativeLowering):  # type: ignore[misc]
     """Lowers into a library that takes in all parts."""
 
@@ -131,6 +142,12 @@ class PartCompiler(_Compiler):
     """For functions called from kernels only."""
 
     lowering = PartLowering
+
+
+class ApartCompiler(_Compiler):
+    """For parts whose arguments share no memory."""
+
+    lowering = ApartLowering
 
 
 class KernelCompiler(_Compiler):

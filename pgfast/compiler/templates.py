@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from numba import config, njit
 from numba.extending import register_jitable
 
-from pgfast.compiler.parts import PartCompiler
+from pgfast.compiler.parts import ApartCompiler, PartCompiler
 from pgfast.compiler.references import global_names, is_library
 
 STRICT = {"error_model": "numpy"}  # x / 0 is inf as in NumPy; an exception in a loop body stops the vectoriser
@@ -25,7 +25,7 @@ OWNED = {"_nrt": True}  # said aloud, since numba hands the caller's choice on t
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_INLINE, _UNIT, _HOOK = "inline", "unit", "hook"
+_INLINE, _APART, _UNIT, _HOOK = "inline", "apart", "unit", "hook"
 _kinds: dict[Any, str] = {}
 _twins: dict[Any, Any] = {}
 _defaults: dict[str, Any] = {}
@@ -44,6 +44,13 @@ def lane_kernel(function: F) -> F:
     """A loop over lanes, inlined into kernels: over the rows of one workspace record, whose distances are compile-time
     constants, LLVM can vectorise it."""
     _kinds[function] = _INLINE
+    return function
+
+
+def gather_kernel(function: F) -> F:
+    """A loop over lanes that reads tables at places known only when it runs. No two of its arguments share memory: LLVM
+    may take it that what it writes leaves the tables alone, and load from many places at once."""
+    _kinds[function] = _APART
     return function
 
 
@@ -124,13 +131,13 @@ class Specialiser:
             return self.compiled(method, True) if method is not None else value
         if kind is None and _belongs_to_libraries(value):
             return value
-        return self.compiled(value, kind != _UNIT)
+        return self.compiled(value, kind != _UNIT, kind == _APART)
 
-    def compiled(self, function: FunctionType, inline: bool) -> Any:
-        """The dispatcher of a function's copy."""
+    def compiled(self, function: FunctionType, inline: bool, apart: bool = False) -> Any:
+        """The dispatcher of a function's copy; `apart`: its arguments share no memory."""
         if function not in self.copies:
             memory = OWNED if self.allocates and not is_library(function.__module__ or "") else BORROWED
-            part = njit(pipeline_class=PartCompiler, forceinline=inline, **STRICT, **memory)
+            part = njit(pipeline_class=ApartCompiler if apart else PartCompiler, forceinline=inline, **STRICT, **memory)
             self.copies[function] = part(self.copy(function))
         return self.copies[function]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.compiler import LANES, as_bits, as_float, inlined, lane_kernel, leaf, load_column, routine, store_column
+from pgfast.compiler import LANES, as_bits, as_float, gather_kernel, inlined, lane_kernel, leaf, load_column, routine, store_column
 from pgfast.protocol import act, learn, reset, step, weigh
 from pgfast.random import Key, first_block
 
@@ -120,7 +120,7 @@ def use_second(n, uniforms):
         uniforms[0, i] = uniforms[1, i]
 
 
-@lane_kernel
+@gather_kernel
 def step_environment(n, env, like, plan, lanes):
     """One step of the environment in each lane whose episode is going on; plan.max_steps truncates. A lane that
     has ended waits for its next episode: it is stepped from `like`, a state that can be stepped from, to no effect."""

@@ -1,4 +1,4 @@
-"""Tabular policies: a tape of (observation, action) entries, gone over backward when an episode ends.
+"""Tabular policies: every turn's (observation, action) entries, gone over backward when an episode ends.
 
 Σ_t w_t δ_t ∇ log π(A_t|S_t) of a tabular softmax needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}. Entry (s, a) of
 a flat table is s A + a; S observations, A actions, T steps, L = LANES.
@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, lane_kernel, leaf
-from pgfast.kernels.lanes import Field, settle
+from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
+from pgfast.kernels.lanes import ACTIVE, TURN, Field, settle, smaller
 from pgfast.kernels.learner import CREDITED, update
-from pgfast.kernels.replay import replay
+
+
+_LANES = np.uint64(LANES)
 
 
 def table_fields() -> list[Field]:
@@ -26,55 +28,132 @@ def table_fields() -> list[Field]:
         ("seen", "i8", (LANES,)),  # s
         ("index", "i8", (LANES,)),  # s A + a of this step
         ("value", "f8", (LANES,)),  # the running mean of G_0
+        ("since", "i8", (LANES,)),  # the turn of the episode's first step
         ("rewarded", "i8", (LANES,)),  # 1 once the episode has had a reward other than 0
     ]
 
 
 @leaf
-def entry(mark):
-    """The entry s A + a behind a mark on the tape."""
-    return np.int64(-1 - mark if mark < 0 else mark)
+def move_table_lane(m, source, target):
+    """Copy what lane `source` knows, its tape apart, over what lane `target` knows."""
+    m.run[target] = m.run[source]
+    m.prepared_at[target] = m.prepared_at[source]
+    m.entropy[target] = m.entropy[source]
+    m.value[target] = m.value[source]
+    m.since[target] = m.since[source]
+    m.rewarded[target] = m.rewarded[source]
+
+
+@leaf
+def take_table_entropy(m, i):
+    """The sum of the entropies of lane i's steps since it was last taken."""
+    entropy = m.entropy[i]
+    m.entropy[i] = 0.0
+    return entropy
 
 
 @lane_kernel
-def record(n, live, index, reward, done, tape, rewarded):
-    """Append this step to each lane's tape; 1 when one has no room for two more."""
-    full = 0
-    capacity = tape.index.shape[1]
+def note_rewards(n, reward, rewarded):
+    """Which lanes' episodes have had a reward other than 0."""
     for i in range(n):
-        t = tape.length[i]
-        if t < capacity and live[i] == 1.0:
-            tape.index[i, t] = -1 - index[i] if done[i] != 0 else index[i]
-            tape.reward[i, t] = reward[i]
-            tape.length[i] = t + 1
-            rewarded[i] |= 1 if reward[i] != 0.0 else 0
-        full |= 1 if t + 3 > capacity else 0
-    return full
+        rewarded[i] |= 1 if reward[i] != 0.0 else 0
+
+
+@gather_kernel
+def record(n, turn, last, m, lanes, index, reward):
+    """Write down this turn's entries and rewards in the ring, (T L,) each."""
+    row = (np.uint64(turn) * _LANES) & last
+    for i in range(n):
+        index[row + np.uint64(i)] = m.index[i]
+        reward[row + np.uint64(i)] = lanes.reward[i]
+
+
+@leaf
+def steps_of(lanes, i):
+    """Steps made in lane i."""
+    return np.int64(lanes.counter[0, i]) - 1
+
+
+@leaf
+def place(tape, w, i):
+    """Where in the ring, modulo its length, the first step of the episode in lane i stands."""
+    return np.uint64(w.memory.since[i] * LANES + i)
+
+
+@lane_kernel
+def earliest(n, since):
+    """The first turn that any of n lanes needs."""
+    first = since[0]
+    for i in range(1, n):
+        first = smaller(first, since[i])
+    return first
+
+
+@leaf
+def go_back(tape, gamma, weighs, value, i, w, c):
+    """C[s, a] += w_t (G_t − value) over the episode in lane i, from its last step on; c (S A or more). Returns Σ G_t."""
+    at, credited, g = place(tape, w, i), 0.0, 0.0
+    for t in range(steps_of(w.lanes, i) - 1, -1, -1):
+        k = (at + np.uint64(t) * _LANES) & tape.last
+        index = np.uint64(tape.index[k])
+        g = fma(gamma, g, tape.reward[k])
+        credited += g
+        c[index] += (tape.powers[np.uint64(t)] if weighs else 1.0) * (g - value)
+    return credited
+
+
+@leaf
+def go_back_with_more(tape, algorithm, learner, value, i, w, accounts, account):
+    """As `go_back`, with the whole return, a learned baseline, and the sums that leave-one-out and entropy need."""
+    at, credited, g, sums = place(tape, w, i), 0.0, 0.0, accounts.sums
+    total, run = w.lanes.returns[1, i], w.memory.run[i]
+    for t in range(steps_of(w.lanes, i) - 1, -1, -1):
+        k = (at + np.uint64(t) * _LANES) & tape.last
+        index = tape.index[k]
+        g = fma(algorithm.gamma, g, tape.reward[k])
+        weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
+        if algorithm.fits_value == 1:
+            s = index // tape.n_actions
+            value = learner.runs[run, learner.weights_at + s]
+            sums[account, accounts.value_at + s] += g - value
+        credit = total if algorithm.whole_return == 1 else g
+        credited += credit
+        sums[account, index] += weight * (credit - value)
+        if accounts.counts == 1:
+            sums[account, accounts.scores_at + index] += weight
+            sums[account, accounts.returns_at + index] += weight * total
+    return credited
 
 
 class Table(NamedTuple):
-    """What each lane remembers of its episode."""
+    """What the lanes of a thread remember of their episodes: a ring of turns, a row for each.
+
+    T is a power of two: a turn's row is the turn's number modulo T; lane i of it stands at row · L + i."""
 
     n_actions: int
     n_states: int
+    last: Any  # uint64: T L − 1
     powers: Any  # float64 (T,): γᵗ
-    index: Any  # int32 (L, T): s A + a, or −1 − (s A + a) in an episode's last step
-    reward: Any  # float64 (L, T)
-    length: Any  # int64 (L,)
+    index: Any  # uint32 (T L,): s A + a
+    reward: Any  # float64 (T L,)
 
     def learn(self, policy, algorithm, n, w):
-        """Take in the step that all lanes have just made; 1 when a tape is full."""
+        """Take in the step that all lanes have just made; 1 when the ring is full."""
         m, lanes = w.memory, w.lanes
+        turn = lanes.control[TURN]
         waiting = settle(n, algorithm, lanes)
-        return record(n, lanes.live, m.index, lanes.reward, lanes.done, self, m.rewarded), waiting
+        note_rewards(n, lanes.reward, m.rewarded)
+        record(n, turn, self.last, m, lanes, self.index, self.reward)
+        full = 1 if turn + 3 - earliest(lanes.control[ACTIVE], m.since) > self.powers.shape[0] else 0
+        return full, waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
+        w.memory.since[i] = w.lanes.control[TURN]
         w.memory.rewarded[i] = 0
 
     def clear(self, w, i):
-        """Forget what lane i has seen."""
-        self.length[i] = 0
+        """Nothing: what lane i has seen is forgotten when an episode begins."""
 
     def load(self, learner, w, i, run):
         """Give lane i to a run."""
@@ -86,29 +165,16 @@ class Table(NamedTuple):
         """Nothing: tables and running mean are the learner's own."""
 
     def end(self, algorithm, learner, w, accounts, account, i):
-        """Episode's end in lane i: go back over its tape and add w_t δ_t to C."""
-        length, sums = self.length[i], accounts.sums
-        self.length[i] = 0
-        value = w.memory.value[i] if algorithm.baseline == 1 else 0.0
-        if w.memory.rewarded[i] == 0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
+        """Episode's end in lane i: go back over it and add w_t δ_t to C."""
+        m, sums = w.memory, accounts.sums
+        value = m.value[i] if algorithm.baseline == 1 else 0.0
+        if m.rewarded[i] == 0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
             return  # every δ_t is 0
-        total = w.lanes.returns[1, i]
-        g, credited = 0.0, 0.0
-        for t in range(length - 1, -1, -1):
-            index = entry(self.index[i, t])
-            g = fma(algorithm.gamma, g, self.reward[i, t])
-            weight = self.powers[t] if algorithm.discount_factor == 1 else 1.0
-            if algorithm.fits_value == 1:
-                s = index // self.n_actions
-                value = learner.runs[w.memory.run[i], learner.weights_at + s]
-                sums[account, accounts.value_at + s] += g - value
-            credit = total if algorithm.whole_return == 1 else g
-            credited += credit
-            target = credit - value
-            sums[account, index] += weight * target
-            if accounts.counts == 1:
-                sums[account, accounts.scores_at + index] += weight
-                sums[account, accounts.returns_at + index] += weight * total
+        if accounts.counts == 0 and algorithm.fits_value == 0 and algorithm.whole_return == 0:
+            weighs = algorithm.discount_factor == 1 and algorithm.gamma != 1.0
+            credited = go_back(self, algorithm.gamma, weighs, value, i, w, sums[account])
+        else:
+            credited = go_back_with_more(self, algorithm, learner, value, i, w, accounts, account)
         sums[account, accounts.stats_at + CREDITED] += credited
 
     def collect(self, w, accounts, account, i):
@@ -116,60 +182,39 @@ class Table(NamedTuple):
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
-        m = w.memory
-        m.run[target] = m.run[source]
-        m.prepared_at[target] = m.prepared_at[source]
-        m.entropy[target] = m.entropy[source]
-        m.value[target] = m.value[source]
-        m.rewarded[target] = m.rewarded[source]
-        self.length[target] = self.length[source]
-        for t in range(self.length[source]):
-            self.index[target, t] = self.index[source, t]
-            self.reward[target, t] = self.reward[source, t]
+        move_table_lane(w.memory, source, target)
+        for turn in range(w.memory.since[source], w.lanes.control[TURN]):
+            row = (np.uint64(turn) * _LANES) & self.last
+            self.index[row + np.uint64(target)] = self.index[row + np.uint64(source)]
+            self.reward[row + np.uint64(target)] = self.reward[row + np.uint64(source)]
 
     def take_entropy(self, w, i):
         """The sum of the entropies of lane i's steps since it was last taken."""
-        entropy = w.memory.entropy[i]
-        w.memory.entropy[i] = 0.0
-        return entropy
+        return take_table_entropy(w.memory, i)
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""
         return update(policy, algorithm, optimisation, learner, accounts, i, w.lanes.run[i], room)
 
-    def tape_last(self, i, t):
-        """Is step t of lane i's tape the last of its episode?"""
-        return self.index[i, t] < 0
 
-    def tape_value(self, learner, run, i, t):
-        """v̂ at step t of lane i's tape."""
-        return learner.runs[run, learner.weights_at + entry(self.index[i, t]) // self.n_actions]
-
-    def tape_value_gradient(self, i, t, delta, room):
-        """delta ∇v̂ at step t of lane i's tape into the room's value gradient; returns the entries it set."""
-        s = entry(self.index[i, t]) // self.n_actions
-        room.numbers[room.value_at + s] = delta
-        return s, s + 1
+    def grown(self, gamma, turn):
+        """The same ring with twice as many turns; `turn` is the next one."""
+        size = len(self.powers)
+        ring = make_table(self.n_states, self.n_actions, gamma, 2 * size)
+        turns = np.arange(turn - size, turn)
+        for new, old in ((ring.index, self.index), (ring.reward, self.reward)):
+            new.reshape(-1, LANES)[turns % (2 * size)] = old.reshape(-1, LANES)[turns % size]
+        return ring
 
 
-class TableTape(Table):
-    """For updates within the episode: the tape of a whole batch is kept until it is complete."""
-
-    def end(self, algorithm, learner, w, accounts, account, i):
-        """Nothing happens before the batch is complete."""
-
-    def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
-        """Move θ of the run in lane i at every step of its batch; False when it would not be finite."""
-        return replay(self, policy, algorithm, optimisation, learner, accounts, i, w, room)
-
-
-def make_table(n_states: int, n_actions: int, powers: np.ndarray, in_loop: bool) -> Table:
-    """An empty tape as long as `powers`."""
-    return (TableTape if in_loop else Table)(
+def make_table(n_states: int, n_actions: int, gamma: float, capacity: int) -> Table:
+    """An empty ring of `capacity` turns, rounded up to a power of two."""
+    capacity = 1 << (capacity - 1).bit_length()
+    return Table(
         n_actions=n_actions,
         n_states=n_states,
-        powers=powers,
-        index=np.zeros((LANES, len(powers)), np.int32),
-        reward=np.zeros((LANES, len(powers))),
-        length=np.zeros(LANES, np.int64),
+        powers=gamma ** np.arange(capacity, dtype=float),
+        last=np.uint64(capacity * LANES - 1),
+        index=np.zeros(capacity * LANES, np.uint32),
+        reward=np.zeros(capacity * LANES),
     )

@@ -110,6 +110,17 @@ class Tape(NamedTuple):
         return 0, self.v.shape[2]
 
 
+    def grown(self, gamma, turn):
+        """The same with tapes twice as long."""
+        tapes = {name: longer(getattr(self, name)) for name in ("x", "v", "action", "reward")}
+        return self._replace(**tapes)
+
+
+def longer(tape: np.ndarray) -> np.ndarray:
+    """The same tapes, (L, T, …), with room for twice as many steps."""
+    return np.concatenate((tape, np.zeros_like(tape)), axis=1)
+
+
 def make_tape(width: int, values: int, capacity: int) -> Tape:
     """An empty tape of `capacity` steps of `width` features and `values` value features."""
     return Tape(

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import lane_kernel, load_column
+from pgfast.compiler import gather_kernel, lane_kernel, load_column
 from pgfast.policies.softmax import finite, score_preferences
 from pgfast.protocol import observe
 from pgfast.vmath import exp, log
 
-_1, _2 = np.uint64(1), np.uint64(2)
+_1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)
 FAULT = 4  # entry of ``lanes.control``: an observation outside the table
 
 
@@ -36,22 +36,25 @@ def locate(n, env, like, start, n_states, state, state_int, seen):
     return outside
 
 
-@lane_kernel
-def look_up(n, n_actions, stride, table, u, done, m, action):
+@gather_kernel
+def look_up(n, n_actions, stride, table, lanes, m):
     """Sample from the row of each lane; adds the entropy of the row where the lane's episode is going on.
 
-    A row is `stride` words: the cumulative probabilities of all actions but the last, numbers above 1 up to the last
-    word but one, and the entropy."""
-    last = np.uint64(stride - 1)
+    A row is `stride` words: the entropy, the cumulative probabilities of all actions but the last, and numbers above 1
+    up to three at least."""
     for i in range(n):
         row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)  # unsigned: no wrap-around
-        x = u[i]
-        a = (1 if x >= table[row] else 0) + (1 if x >= table[row + _1] else 0) + (1 if x >= table[row + _2] else 0)
-        for b in range(3, stride - 1):
-            a += 1 if x >= table[row + np.uint64(b)] else 0
-        m.entropy[i] += table[row + last] if done[i] == 0 else 0.0
-        action[i] = a
-        m.index[i] = m.seen[i] * n_actions + a
+        x = lanes.uniforms[0, i]
+        first, second, third = table[row + _1], table[row + _2], table[row + _3]
+        lanes.action[i] = (1 if x >= first else 0) + (1 if x >= second else 0) + (1 if x >= third else 0)
+        entropy = table[row]
+        m.entropy[i] += entropy if lanes.done[i] == 0 else 0.0
+    for b in range(4, stride):
+        for i in range(n):
+            row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)
+            lanes.action[i] += 1 if lanes.uniforms[0, i] >= table[row + np.uint64(b)] else 0
+    for i in range(n):
+        m.index[i] = m.seen[i] * n_actions + lanes.action[i]
 
 
 @lane_kernel
@@ -67,7 +70,7 @@ def look_up_greedy(n, n_actions, run, seen, runs, action, index):
 
 
 def row_stride(n_actions: int) -> int:
-    """Words of a row of the table: at least three comparisons, and the entropy."""
+    """Words of a row of the table: the entropy, and at least three to compare with."""
     return max(n_actions, 4)
 
 
@@ -86,7 +89,7 @@ class TabularSoftmax(NamedTuple):
         if deterministic == 1:
             look_up_greedy(n, self.n_actions, m.run, m.seen, learner.runs, lanes.action, m.index)
         else:
-            look_up(n, self.n_actions, self.stride, learner.flat, lanes.uniforms[0], lanes.done, m, lanes.action)
+            look_up(n, self.n_actions, self.stride, learner.flat, lanes, m)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """From C to the gradient; the account's scores weigh the entropy of each row."""
@@ -141,14 +144,15 @@ class TabularSoftmax(NamedTuple):
                     p = exp(gap)
                     total += p
                     weighted += p * gap if p > 0.0 else 0.0
-                    runs[run, row + b] = total
-                for b in range(n - 1):
+                    if b < n - 1:
+                        runs[run, row + 1 + b] = total
+                for b in range(1, n):
                     # from the last action that can happen on, above 1: rounding never draws an impossible one
                     cumulative = runs[run, row + b]
                     runs[run, row + b] = 2.0 if cumulative == total else cumulative / total
-                for b in range(n - 1, self.stride - 1):
+                for b in range(n, self.stride):
                     runs[run, row + b] = 2.0
-                runs[run, row + self.stride - 1] = log(total) - weighted / total
+                runs[run, row] = log(total) - weighted / total
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
