@@ -16,7 +16,8 @@ from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
-from pgfast.kernels.learner import EPISODES, FAILED, LENGTH, Learner, Optimisation, make_learner, make_log, make_room
+from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, make_learner, make_log, make_room
+from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import RULES, step_rule
 from pgfast.models import Model, build
 from pgfast.presets import preset
@@ -133,7 +134,7 @@ class Engine:
         learner = self._learner
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-            self.model.policy.prepare(learner, 0, room, 0)
+            self.model.policy.prepare(learner, 0, room)
         learner.runs[1:, learner.prepared_at : learner.decays_at] = learner.runs[
             0, learner.prepared_at : learner.decays_at
         ]

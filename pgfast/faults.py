@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.errors import EnvironmentFault
-from pgfast.kernels.learner import COUNT, SUM
+from pgfast.kernels.statistics import COUNT, SUM
 from pgfast.probe import Traits
 
 

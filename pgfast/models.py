@@ -51,6 +51,11 @@ class Model:
     def n_actions(self) -> int:
         return int(self.policy.n_actions)
 
+    @property
+    def n_states(self) -> int:
+        """Rows of a table; 0 without one."""
+        return self.shape[0] if self.tabular else 0
+
     def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
         """A thread's record of lanes; `values` weights of a learned baseline are used."""
         fields: list[Field]

@@ -37,7 +37,7 @@ score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Î£_b c_b âˆ
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, m)
-prepare = hook("prepare")  # (policy, learner, run, room, sparse)
+prepare = hook("prepare")  # (policy, learner, run, room)
 tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last
 
 # memory, one lane at a time

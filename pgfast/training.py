@@ -14,30 +14,13 @@ import numpy as np
 
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_returns, outside, raised
+from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT, TURN
-from pgfast.kernels.learner import (
-    COUNT,
-    ENTROPY,
-    EPISODES,
-    EXPONENT,
-    FAILED,
-    LAST,
-    LENGTH,
-    MANTISSA,
-    MOVES,
-    NORM,
-    REFERENCE,
-    SQUARES,
-    STEPS,
-    SUM,
-    Learner,
-    Optimisation,
-    make_accounts,
-    make_room,
-)
+from pgfast.kernels.learner import EPISODES, FAILED, LAST, STEPS, Learner, Optimisation, make_room
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
+from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA, MOVES, NORM, REFERENCE, SQUARES, SUM
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
@@ -49,6 +32,7 @@ MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
 EPISODES_OF_A_LANE = 4  # one after another, in a block: at its end lanes stand idle
 MOST_BLOCKS = 64
+LISTS_FROM = 1024  # entries of a table from which on those visited are listed
 FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
 SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
@@ -201,10 +185,12 @@ class Job:
         self.learner = self.learner._replace(clock=clock, log=log)
 
     def _accounts(self, count: int) -> Any:
-        n_rows = self.problem.model.n_rows if self.learn else 0
-        return make_accounts(
-            count, n_rows, self.problem.values if self.learn else 0, self.problem.counts and self.learn
-        )
+        problem, model = self.problem, self.problem.model
+        if not self.learn:
+            return make_accounts(count, 0, 0, counts=False)
+        lists = model.tabular and model.n_rows > LISTS_FROM and not problem.in_loop
+        n_actions = model.n_actions if model.tabular else 0
+        return make_accounts(count, model.n_rows, problem.values, problem.counts, n_actions, lists)
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model
@@ -212,7 +198,7 @@ class Job:
         return Worker(
             model.workspace(problem.traits.like, problem.values, problem.in_loop),
             model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),
-            make_room(model.n_parameters, problem.values, model.n_actions),
+            make_room(model.n_parameters, problem.values, model.n_actions, model.n_states),
             self.shared if self.shared is not None else self._accounts(LANES),
         )
 

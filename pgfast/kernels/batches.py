@@ -21,6 +21,7 @@ from pgfast.compiler import (
     routine,
     yield_processor,
 )
+from pgfast.kernels.accounts import clear_account, fold
 from pgfast.kernels.lanes import (
     ACTIVE,
     LAST_EPISODE,
@@ -36,22 +37,9 @@ from pgfast.kernels.lanes import (
     smaller,
     turn,
 )
-from pgfast.kernels.learner import (
-    CREDITED,
-    ENTROPY,
-    EPISODES,
-    FAILED,
-    LENGTH,
-    REFERENCE,
-    clear_account,
-    count_episode,
-    count_likelihood,
-    fold,
-    follow_mean,
-    note,
-    update,
-)
+from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
+from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, collect, end, load, move, take_entropy
 
 _PHASE_BITS = 32
@@ -165,7 +153,7 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, roo
     for run in range(plan.runs):
         if learner.clock[run, FAILED] < 0:
             account = run * blocks
-            fold(accounts, account, blocks)
+            fold(accounts, account, account + 1, account + blocks)
             good = True
             if plan.learn == 1:
                 good = update(policy, algorithm, optimisation, learner, accounts, account, run, room)

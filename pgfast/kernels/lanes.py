@@ -12,7 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.compiler import LANES, as_bits, as_float, gather_kernel, inlined, lane_kernel, leaf, load_column, routine, store_column
+from pgfast.compiler import (
+    LANES,
+    as_bits,
+    as_float,
+    gather_kernel,
+    inlined,
+    lane_kernel,
+    leaf,
+    load_column,
+    routine,
+    store_column,
+)
 from pgfast.protocol import act, learn, reset, step, weigh
 from pgfast.random import Key, first_block
 

@@ -8,8 +8,9 @@ The book's pseudocode (Sutton & Barto 2018, p. 328): for t = 0, …, T − 1: G 
 from __future__ import annotations
 
 from pgfast.compiler import inlined, routine
-from pgfast.kernels.learner import COUNT, CREDITED, DISCOUNTED, MOVES, NORM, move_parameters, squared_norm, tick_decays
+from pgfast.kernels.learner import move_parameters, span_everything, squared_norm, tick_decays
 from pgfast.kernels.returns import tape_returns
+from pgfast.kernels.statistics import COUNT, CREDITED, DISCOUNTED, MOVES, NORM
 from pgfast.protocol import prepare, tape_last, tape_score, tape_value, tape_value_gradient
 
 
@@ -68,5 +69,6 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
                 return False
         start = tape_last(memory, i, t)
         weight *= algorithm.gamma if algorithm.discount_factor == 1 else 1.0
-    prepare(policy, learner, run, room, 0)
+    span_everything(room, learner.n_theta)
+    prepare(policy, learner, run, room)
     return True

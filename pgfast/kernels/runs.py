@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.compiler import LANES, atomic_add, inlined, kernel, lane_kernel, leaf, optional_hook, routine
+from pgfast.kernels.accounts import clear_account, move_account
 from pgfast.kernels.lanes import (
     ACTIVE,
     PRIMED,
@@ -30,15 +31,14 @@ from pgfast.kernels.lanes import (
     smaller,
     turn,
 )
-from pgfast.kernels.learner import (
+from pgfast.kernels.learner import EPISODES, FAILED, LAST, follow_mean, note
+from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
+from pgfast.kernels.statistics import (
     COUNT,
     CREDITED,
     DISCOUNTED,
     ENTROPY,
-    EPISODES,
     EXPONENT,
-    FAILED,
-    LAST,
     LENGTH,
     MANTISSA,
     MOVES,
@@ -46,13 +46,8 @@ from pgfast.kernels.learner import (
     REFERENCE,
     SQUARES,
     SUM,
-    clear_account,
     count_episode,
-    follow_mean,
-    move_account,
-    note,
 )
-from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
 from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
 
 PATIENCE = 0.5  # turns for each lane at work that lanes whose episode has ended may wait altogether

@@ -13,7 +13,7 @@ import numpy as np
 from pgfast.compiler import LANES, lane_kernel, leaf
 from pgfast.kernels.lanes import settle
 from pgfast.kernels.replay import replay
-from pgfast.kernels.tables import Table, move_table_lane
+from pgfast.kernels.tables import load_table_lane, move_table_lane, take_table_entropy
 from pgfast.kernels.tapes import longer
 
 
@@ -47,8 +47,6 @@ class TableTape(NamedTuple):
     reward: Any  # float64 (L, T); becomes the return when the batch is complete
     length: Any  # int64 (L,)
 
-    load, store, collect, take_entropy = Table.load, Table.store, Table.collect, Table.take_entropy
-
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when a tape is full."""
         lanes = w.lanes
@@ -62,8 +60,19 @@ class TableTape(NamedTuple):
         """Forget what lane i has seen."""
         self.length[i] = 0
 
+    def load(self, learner, w, i, run):
+        """Give lane i to a run."""
+        load_table_lane(learner, w.memory, i, run)
+
+    def store(self, learner, w, i, run):
+        """Nothing: a replay moves the run's parameters themselves."""
+
     def end(self, algorithm, learner, w, accounts, account, i):
         """Nothing happens before the batch is complete."""
+
+    def take_entropy(self, w, i):
+        """The sum of the entropies of lane i's steps since it was last taken."""
+        return take_table_entropy(w.memory, i)
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
@@ -90,7 +99,6 @@ class TableTape(NamedTuple):
         s = entry(self.index[i, t]) // self.n_actions
         room.numbers[room.value_at + s] = delta
         return s, s + 1
-
 
     def grown(self, gamma, turn):
         """The same with tapes twice as long."""

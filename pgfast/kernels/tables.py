@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
+from pgfast.kernels.accounts import see
 from pgfast.kernels.lanes import ACTIVE, TURN, Field, settle, smaller
-from pgfast.kernels.learner import CREDITED, update
-
+from pgfast.kernels.learner import update
+from pgfast.kernels.statistics import CREDITED
 
 _LANES = np.uint64(LANES)
 
@@ -31,6 +32,14 @@ def table_fields() -> list[Field]:
         ("since", "i8", (LANES,)),  # the turn of the episode's first step
         ("rewarded", "i8", (LANES,)),  # 1 once the episode has had a reward other than 0
     ]
+
+
+@leaf
+def load_table_lane(learner, m, i, run):
+    """Give lane i to a run."""
+    m.run[i] = run
+    m.prepared_at[i] = run * learner.runs.shape[1] + learner.prepared_at
+    m.value[i] = learner.runs[run, learner.baseline_at]
 
 
 @leaf
@@ -90,8 +99,17 @@ def earliest(n, since):
 
 
 @leaf
+def see_episode(tape, i, w, accounts, account):
+    """List the states of the episode in lane i."""
+    at, share = place(tape, w, i), 1.0 / tape.n_actions
+    for t in range(steps_of(w.lanes, i)):
+        index = tape.index[(at + np.uint64(t) * _LANES) & tape.last]
+        see(accounts, account, np.int64((np.int64(index) + 0.5) * share))  # the quotient: half an entry from rounding
+
+
+@leaf
 def go_back(tape, gamma, weighs, value, i, w, c):
-    """C[s, a] += w_t (G_t − value) over the episode in lane i, from its last step on; c (S A or more). Returns Σ G_t."""
+    """C[s, a] += w_t (G_t − value) over the episode in lane i, backward; c (S A or more). Returns Σ G_t."""
     at, credited, g = place(tape, w, i), 0.0, 0.0
     for t in range(steps_of(w.lanes, i) - 1, -1, -1):
         k = (at + np.uint64(t) * _LANES) & tape.last
@@ -157,9 +175,7 @@ class Table(NamedTuple):
 
     def load(self, learner, w, i, run):
         """Give lane i to a run."""
-        w.memory.run[i] = run
-        w.memory.prepared_at[i] = run * learner.runs.shape[1] + learner.prepared_at
-        w.memory.value[i] = learner.runs[run, learner.baseline_at]
+        load_table_lane(learner, w.memory, i, run)
 
     def store(self, learner, w, i, run):
         """Nothing: tables and running mean are the learner's own."""
@@ -170,6 +186,8 @@ class Table(NamedTuple):
         value = m.value[i] if algorithm.baseline == 1 else 0.0
         if m.rewarded[i] == 0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
             return  # every δ_t is 0
+        if accounts.lists == 1:
+            see_episode(self, i, w, accounts, account)
         if accounts.counts == 0 and algorithm.fits_value == 0 and algorithm.whole_return == 0:
             weighs = algorithm.discount_factor == 1 and algorithm.gamma != 1.0
             credited = go_back(self, algorithm.gamma, weighs, value, i, w, sums[account])
@@ -195,7 +213,6 @@ class Table(NamedTuple):
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""
         return update(policy, algorithm, optimisation, learner, accounts, i, w.lanes.run[i], room)
-
 
     def grown(self, gamma, turn):
         """The same ring with twice as many turns; `turn` is the next one."""

@@ -109,7 +109,6 @@ class Tape(NamedTuple):
             room.numbers[room.value_at + k] = delta * self.v[i, t, k]
         return 0, self.v.shape[2]
 
-
     def grown(self, gamma, turn):
         """The same with tapes twice as long."""
         tapes = {name: longer(getattr(self, name)) for name in ("x", "v", "action", "reward")}

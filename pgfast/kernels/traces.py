@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel, leaf
 from pgfast.kernels.lanes import CHANGED, Field, settle_lane
-from pgfast.kernels.learner import CREDITED
+from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, update_lanes
 from pgfast.policies.softmax import entropy_coefficients
 from pgfast.protocol import clear, score

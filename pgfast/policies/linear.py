@@ -109,7 +109,7 @@ class LinearSoftmax(NamedTuple):
     def prepare_lane(self, i, m):
         prepare_lane(i, m.x.shape[0], m.full, m.theta)
 
-    def prepare(self, learner, run, room, sparse):
+    def prepare(self, learner, run, room):
         d = self.features.n_features
         last = (self.n_actions - 1) * d
         for r in range(last):

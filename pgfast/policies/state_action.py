@@ -83,7 +83,7 @@ class StateActionSoftmax(NamedTuple):
         for k in range(m.full.shape[0]):
             m.theta[k, i] = m.full[k, i]
 
-    def prepare(self, learner, run, room, sparse):
+    def prepare(self, learner, run, room):
         for r in range(learner.n_theta):
             learner.runs[run, learner.prepared_at + r] = learner.runs[run, r]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import gather_kernel, lane_kernel, load_column
+from pgfast.compiler import gather_kernel, lane_kernel, leaf, load_column
 from pgfast.policies.softmax import finite, score_preferences
 from pgfast.protocol import observe
 from pgfast.vmath import exp, log
@@ -69,6 +69,57 @@ def look_up_greedy(n, n_actions, run, seen, runs, action, index):
         index[i] = row + a
 
 
+@leaf
+def expand_row(n, algorithm, runs, accounts, a, first, out):
+    """One state's gradient, out[first], …: C[s, b] − π(b|s) Σ C[s, ·], and what an entropy bonus adds."""
+    sums = accounts.sums
+    total, seen = 0.0, 0.0
+    peak = finite(runs[first])
+    for b in range(first, first + n):
+        total += sums[a, b]
+        if algorithm.entropy != 0.0:
+            seen += sums[a, accounts.scores_at + b]
+        x = finite(runs[b])
+        peak = x if x > peak else peak
+    z, mean = 0.0, 0.0  # Σ e^(h_b − peak), Σ π_b (h_b − peak)
+    for b in range(first, first + n):
+        gap = finite(runs[b]) - peak
+        p = exp(gap)
+        out[b] = p
+        z += p
+        mean += p * gap if p > 0.0 else 0.0
+    mean /= z
+    for b in range(first, first + n):
+        p = out[b] / z
+        out[b] = sums[a, b] - p * total
+        if seen != 0.0 and p > 0.0:
+            out[b] -= algorithm.entropy * seen * p * (finite(runs[b]) - peak - mean)
+
+
+@leaf
+def prepare_row(n, stride, runs, first, row):
+    """One state's row of the table that lanes sample from, runs[row], …"""
+    peak = finite(runs[first])
+    for b in range(first + 1, first + n):
+        x = finite(runs[b])
+        peak = x if x > peak else peak
+    total, weighted = 0.0, 0.0
+    for b in range(n):
+        gap = finite(runs[first + b]) - peak
+        p = exp(gap)
+        total += p
+        weighted += p * gap if p > 0.0 else 0.0
+        if b < n - 1:
+            runs[row + 1 + b] = total
+    for b in range(1, n):
+        # from the last action that can happen on, above 1: rounding never draws an impossible one
+        cumulative = runs[row + b]
+        runs[row + b] = 2.0 if cumulative == total else cumulative / total
+    for b in range(n, stride):
+        runs[row + b] = 2.0
+    runs[row] = log(total) - weighted / total
+
+
 def row_stride(n_actions: int) -> int:
     """Words of a row of the table: the entropy, and at least three to compare with."""
     return max(n_actions, 4)
@@ -93,66 +144,16 @@ class TabularSoftmax(NamedTuple):
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """From C to the gradient; the account's scores weigh the entropy of each row."""
-        n, sums, out, runs = self.n_actions, accounts.sums, room.numbers, learner.runs
-        for s in range(self.n_states):
-            first = s * n
-            total = 0.0
-            seen = 0.0
-            touched = False
-            for b in range(first, first + n):
-                total += sums[a, b]
-                touched |= sums[a, b] != 0.0
-                out[b] = sums[a, b]
-                if algorithm.entropy != 0.0:
-                    seen += sums[a, accounts.scores_at + b]
-            if touched or seen != 0.0:
-                peak = finite(runs[run, first])
-                for b in range(first + 1, first + n):
-                    x = finite(runs[run, b])
-                    peak = x if x > peak else peak
-                z = 0.0
-                mean = 0.0  # Σ π_b (h_b − peak)
-                for b in range(first, first + n):
-                    gap = finite(runs[run, b]) - peak
-                    p = exp(gap)
-                    z += p
-                    mean += p * gap if p > 0.0 else 0.0
-                mean /= z
-                for b in range(first, first + n):
-                    gap = finite(runs[run, b]) - peak
-                    p = exp(gap) / z
-                    out[b] -= p * total
-                    if seen != 0.0 and p > 0.0:
-                        out[b] -= algorithm.entropy * seen * p * (gap - mean)
+        for k in range(1, room.spans[0, 0] + 1):
+            for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
+                expand_row(self.n_actions, algorithm, learner.runs[run], accounts, a, first, room.numbers)
 
-    def prepare(self, learner, run, room, sparse):
-        """Cumulative probabilities and entropy of all rows of θ, or of those with a gradient where `sparse` is 1."""
-        n, runs = self.n_actions, learner.runs
-        for s in range(self.n_states):
-            first, row = s * n, learner.prepared_at + s * self.stride
-            changed = sparse == 0
-            for b in range(first, first + n):
-                changed |= room.numbers[b] != 0.0
-            if changed:
-                peak = finite(runs[run, first])
-                for b in range(first + 1, first + n):
-                    x = finite(runs[run, b])
-                    peak = x if x > peak else peak
-                total, weighted = 0.0, 0.0
-                for b in range(n):
-                    gap = finite(runs[run, first + b]) - peak
-                    p = exp(gap)
-                    total += p
-                    weighted += p * gap if p > 0.0 else 0.0
-                    if b < n - 1:
-                        runs[run, row + 1 + b] = total
-                for b in range(1, n):
-                    # from the last action that can happen on, above 1: rounding never draws an impossible one
-                    cumulative = runs[run, row + b]
-                    runs[run, row + b] = 2.0 if cumulative == total else cumulative / total
-                for b in range(n, self.stride):
-                    runs[run, row + b] = 2.0
-                runs[run, row] = log(total) - weighted / total
+    def prepare(self, learner, run, room):
+        """Entropies and cumulative probabilities of the rows of θ in the room's spans."""
+        for k in range(1, room.spans[0, 0] + 1):
+            for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
+                row = learner.prepared_at + first // self.n_actions * self.stride
+                prepare_row(self.n_actions, self.stride, learner.runs[run], first, row)
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

@@ -1,0 +1,179 @@
+"""Accounts: sums over the episodes of a batch, a row for each block of it.
+
+N accounts, R rows of gradient, V value weights; of a table S states and A actions. Of a large table only some states
+are visited between updates: an account then lists those, and clearing, adding and updating cost as much as was visited,
+not as much as there is.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import leaf, routine
+from pgfast.kernels.statistics import COUNT, DISCOUNTED, MANTISSA, N_STATS, merge_stats
+
+LINE = 8  # numbers in a cache line
+
+
+class Accounts(NamedTuple):
+    """Sums of the gradient (R), the value gradient (V), statistics (N_STATS), and for the leave-one-out baseline or a
+    tabular entropy bonus Σ w_t ∇ log π (R) and Σ_episodes G_0 Σ_t w_t ∇ log π (R)."""
+
+    sums: Any  # float64 (N, R + V + N_STATS) or (N, R + V + N_STATS + 2 R)
+    value_at: int  # R
+    stats_at: int  # R + V
+    scores_at: int  # R + V + N_STATS
+    returns_at: int  # R + V + N_STATS + R
+    counts: int  # 1: the last two are there
+    notes: Any  # float64 (N, N_STATS): what lanes that are runs have tallied
+    n_actions: int  # A entries for each state of a table; 0: no table
+    lists: int  # 1: the states visited are listed
+    marks: Any  # uint8 (N, S): 1 where a state is listed
+    seen: Any  # int64 (N, S + 1): how many states are listed, and which
+
+
+def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
+    """Zeros, (count, width or a little more), 8 bytes each; every row begins a cache line of its own, so that threads
+    with neighbouring rows don't slow each other down."""
+    columns = -(-width // LINE) * LINE
+    buffer = np.zeros(count * columns + LINE, dtype)
+    start = -buffer.ctypes.data // 8 % LINE
+    return buffer[start : start + count * columns].reshape(count, columns)
+
+
+def make_accounts(
+    count: int, n_rows: int, n_weights: int, counts: bool, n_actions: int = 0, lists: bool = False
+) -> Accounts:
+    """`count` empty accounts; `n_actions` of a table."""
+    stats_at = n_rows + n_weights
+    scores_at = stats_at + N_STATS
+    sums = make_rows(count, scores_at + (2 * n_rows if counts else 0))
+    sums[:, stats_at + MANTISSA] = 1.0
+    listed = n_rows // n_actions if lists else 0
+    return Accounts(
+        sums, n_rows, stats_at, scores_at, scores_at + n_rows, int(counts), np.zeros((count, N_STATS)),
+        n_actions, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 1), np.int64),
+    )  # fmt: skip
+
+
+@leaf
+def see(accounts, a, s):
+    """List a state, once."""
+    if accounts.marks[a, s] == 0:
+        accounts.marks[a, s] = 1
+        count = accounts.seen[a, 0] + 1
+        accounts.seen[a, 0] = count
+        accounts.seen[a, count] = s
+
+
+@routine
+def clear_account(accounts, a):
+    """Set a row of sums to zero."""
+    sums, n = accounts.sums, accounts.n_actions
+    if accounts.lists == 0:
+        for k in range(sums.shape[1]):
+            sums[a, k] = 0.0
+    else:
+        for k in range(1, accounts.seen[a, 0] + 1):
+            s = accounts.seen[a, k]
+            accounts.marks[a, s] = 0
+            for r in range(s * n, s * n + n):
+                sums[a, r] = 0.0
+                if accounts.counts == 1:
+                    sums[a, accounts.scores_at + r] = 0.0
+                    sums[a, accounts.returns_at + r] = 0.0
+            if accounts.value_at < accounts.stats_at:
+                sums[a, accounts.value_at + s] = 0.0
+        accounts.seen[a, 0] = 0
+        for k in range(accounts.stats_at, accounts.scores_at):
+            sums[a, k] = 0.0
+    sums[a, accounts.stats_at + MANTISSA] = 1.0
+
+
+@routine
+def move_account(accounts, source, target):
+    """Move one row of sums to another, and clear it."""
+    clear_account(accounts, target)
+    fold(accounts, target, source, source + 1)
+    clear_account(accounts, source)
+
+
+@leaf
+def add_rows(accounts, b, a):
+    """Add the sums of row b, statistics apart, to those of row a."""
+    sums = accounts.sums
+    for k in range(accounts.stats_at):
+        sums[a, k] += sums[b, k]
+    for k in range(accounts.scores_at, sums.shape[1]):
+        sums[a, k] += sums[b, k]
+
+
+@leaf
+def add_seen(accounts, b, a):
+    """As `add_rows`, of the states listed."""
+    sums, n = accounts.sums, accounts.n_actions
+    for k in range(1, accounts.seen[b, 0] + 1):
+        s = accounts.seen[b, k]
+        see(accounts, a, s)
+        for r in range(s * n, s * n + n):
+            sums[a, r] += sums[b, r]
+            if accounts.counts == 1:
+                sums[a, accounts.scores_at + r] += sums[b, accounts.scores_at + r]
+                sums[a, accounts.returns_at + r] += sums[b, accounts.returns_at + r]
+        if accounts.value_at < accounts.stats_at:
+            sums[a, accounts.value_at + s] += sums[b, accounts.value_at + s]
+
+
+@routine
+def fold(accounts, into, first, stop):
+    """Add rows first … stop − 1 to row `into`, in order."""
+    for b in range(first, stop):
+        if accounts.lists == 0:
+            add_rows(accounts, b, into)
+        else:
+            add_seen(accounts, b, into)
+        merge_stats(accounts.sums, b, accounts.stats_at, accounts.sums, into, accounts.stats_at)
+
+
+@routine
+def find_spans(accounts, a, spans):
+    """The rows of a table that were visited: spans[0, 0] is their number, spans[k] the first entry and the one past the
+    last."""
+    n, sums = accounts.n_actions, accounts.sums
+    spans[0, 0] = 0
+    if accounts.lists == 1:
+        for k in range(1, accounts.seen[a, 0] + 1):
+            add_span(spans, accounts.seen[a, k] * n, accounts.seen[a, k] * n + n)
+    else:
+        for first in range(0, accounts.value_at, n):
+            visited = False
+            for r in range(first, first + n):
+                visited |= sums[a, r] != 0.0 or (accounts.counts == 1 and sums[a, accounts.scores_at + r] != 0.0)
+            if visited:
+                add_span(spans, first, first + n)
+
+
+@leaf
+def add_span(spans, first, stop):
+    """One range more."""
+    count = spans[0, 0] + 1
+    spans[0, 0] = count
+    spans[count, 0] = first
+    spans[count, 1] = stop
+
+
+@leaf
+def leave_one_out(accounts, a, spans):
+    """Subtract Σ_i b_i s_i from Σ_i g_i, where b_i is the mean return of the other episodes and s_i the i-th's scores:
+    Σ_i b_i s_i = (Σ G_i Σ s_i − Σ G_i s_i) / (n − 1). A batch of one has no others, and no baseline."""
+    sums = accounts.sums
+    n = sums[a, accounts.stats_at + COUNT]
+    if n > 1.0:
+        total = sums[a, accounts.stats_at + DISCOUNTED]
+        for k in range(1, spans[0, 0] + 1):
+            for r in range(spans[k, 0], min(spans[k, 1], accounts.value_at)):
+                correction = total * sums[a, accounts.scores_at + r] - sums[a, accounts.returns_at + r]
+                sums[a, r] -= correction / (n - 1.0)
