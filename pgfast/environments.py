@@ -25,6 +25,7 @@ from pgfast.tables import TabularMDP
 BUNDLED = {  # id -> file and class; a new environment is one line here
     "ShortCorridor": ("corridor.py", "ShortCorridor"),
     "CartPole-v1": ("cartpole.py", "CartPole"),
+    "Garnet": ("garnet.py", "Garnet"),
 }
 TABLES = (  # Gymnasium's environments with a transition table, for listings; others work too
     "CliffWalking-v1",
@@ -128,7 +129,23 @@ def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     bundled = name in BUNDLED
     cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
     full_name = name if bundled else f"{file}:{class_name}" if class_name else str(file)
-    return Source(construct(cls, parameters), full_name, parameters, file=file)
+    return _source(construct(cls, parameters), full_name, parameters, file)
+
+
+def _source(env: Any, name: str, parameters: dict[str, Any], file: Path | None) -> Source:
+    """The source of an object of the environment protocol, or of one whose method `table` gives the MDP to play."""
+    if not hasattr(env, "table") or hasattr(env, "step"):
+        return Source(env, name, parameters, file=file)
+    label = type(env).__name__ if file is None else f"{file.name}, {type(env).__name__}"
+    try:
+        table = env.table()
+    except PgfastError:
+        raise
+    except Exception as error:  # whatever a user's method raises
+        raise EnvironmentFault(f"{label}.table fails with {type(error).__name__}: {error}") from error
+    if not isinstance(table, TabularMDP):
+        raise EnvironmentFault(f"{label}.table gives {table!r}: it must be a pgfast.TabularMDP.")
+    return Source(table.environment(), name, parameters, table=table, file=file)
 
 
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
@@ -170,13 +187,13 @@ def _from_object(env: Any) -> Source:
         k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]
     }
     if known and cls.__module__.startswith("pgfast._envs"):
-        return Source(normalised(env), known[0], parameters)
+        return _source(normalised(env), known[0], parameters, None)
     try:
         file: Path | None = Path(inspect.getfile(cls)).resolve()
     except (TypeError, OSError):
         file = None
     name = f"{file}:{cls.__qualname__}" if file is not None and file.suffix == ".py" else cls.__qualname__
-    return Source(normalised(env), name, parameters, file=file)
+    return _source(normalised(env), name, parameters, file)
 
 
 @cache
@@ -205,7 +222,7 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
         if class_name not in found:
             raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path, module)
         return found[class_name]
-    candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step")}
+    candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step") or hasattr(cls, "table")}
     if not candidates and found:
         candidates = found
     if not candidates:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import leaf, routine
+from pgfast.compiler import kernel, leaf, routine
 from pgfast.kernels.lanes import split
 from pgfast.protocol import change, correction, expand, prepare
 
@@ -268,6 +268,12 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
             rule, optimisation.lr_value, learner, run, learner.weights_at, size, room, room.value_at, 0, size
         )
     return True
+
+
+@kernel
+def derive(policy, learner, room):
+    """What lanes use, from θ of the first run."""
+    prepare(policy, learner, 0, room, 0)
 
 
 @leaf
