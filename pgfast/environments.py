@@ -108,7 +108,7 @@ def _place(name: str) -> tuple[Path | None, str | None]:
     """The file and the class that a name stands for; no file for an id of Gymnasium's."""
     if name in BUNDLED:
         file, class_name = BUNDLED[name]
-        return bundled_folder() / file, class_name
+        return packaged_folder("envs") / file, class_name
     path_part, _, class_part = name.partition(":")
     if not path_part.endswith(".py"):
         return None, None
@@ -197,12 +197,12 @@ def _from_object(env: Any) -> Source:
 
 
 @cache
-def bundled_folder() -> Path:
-    """Where the bundled environments are: the package `pgfast._envs`, or `envs/` of a checkout."""
-    spec = importlib.util.find_spec("pgfast._envs")
+def packaged_folder(name: str) -> Path:
+    """Where a folder of the checkout is: `envs` and `bench` are installed as `pgfast._envs` and `pgfast._bench`."""
+    spec = importlib.util.find_spec(f"pgfast._{name}")
     if spec is not None and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
-    return Path(__file__).resolve().parent.parent / "envs"
+    return Path(__file__).resolve().parent.parent / name
 
 
 def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
