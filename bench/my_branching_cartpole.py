@@ -46,10 +46,9 @@ class MyBranchingCartPole(NamedTuple):
         x, x_dot, theta, theta_dot = state
         sine, cosine = math.sin(theta), math.cos(theta)
         inverse_mass = 1.0 / (self.mass_cart + self.mass_pole)
+        force = -self.force
         if action == 1:
             force = self.force
-        else:
-            force = -self.force
         moment = self.mass_pole * self.half_length
         push = (force + moment * theta_dot * theta_dot * sine) * inverse_mass
         theta_acc = (self.gravity * sine - cosine * push) / (
