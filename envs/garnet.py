@@ -18,8 +18,7 @@ class Garnet(NamedTuple):
     Reward: of a transition, a standard normal number drawn once; 0 for all but a share `paying` of the transitions.
     End: never; truncated after max_steps. All states are equally likely to be the first.
     Parameters: n_states, n_actions, branching, paying, max_steps, seed (everything random depends on it).
-    Reference: Archibald, McKinnon & Thomas (1995); Bhatnagar, Sutton, Ghavamzadeh & Lee (2009), section 6, whose
-    rewards are normal.
+    Reference: Archibald, McKinnon & Thomas (1995); with normal rewards Bhatnagar, Sutton, Ghavamzadeh & Lee (2009).
     """
 
     n_states: int = 1000
