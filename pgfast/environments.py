@@ -136,15 +136,17 @@ def _source(env: Any, name: str, parameters: dict[str, Any], file: Path | None) 
     """The source of an object of the environment protocol, or of one whose method `table` gives the MDP to play."""
     if not hasattr(env, "table") or hasattr(env, "step"):
         return Source(env, name, parameters, file=file)
-    label = type(env).__name__ if file is None else f"{file.name}, {type(env).__name__}"
+    cls = type(env).__name__
+    place = f"{file.name}, " if file is not None else ""
     try:
         table = env.table()
     except PgfastError:
         raise
     except Exception as error:  # whatever a user's method raises
-        raise EnvironmentFault(f"{label}.table fails with {type(error).__name__}: {error}") from error
+        place = f"{file.name}{line_in(error, str(file))}, " if file is not None else ""
+        raise EnvironmentFault(f"{place}{cls}.table fails with {type(error).__name__}: {error}") from error
     if not isinstance(table, TabularMDP):
-        raise EnvironmentFault(f"{label}.table gives {table!r}: it must be a pgfast.TabularMDP.")
+        raise EnvironmentFault(f"{place}{cls}.table gives {table!r}: it must be a pgfast.TabularMDP.")
     return Source(table.environment(), name, parameters, table=table, file=file)
 
 

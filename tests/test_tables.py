@@ -312,7 +312,7 @@ def test_a_class_with_a_table_is_an_environment(tmp_path):
     ("result", "words"),
     [
         ("p", r"ring.py, Ring.table gives array\(.*: it must be a pgfast.TabularMDP"),
-        ("1 / 0", "ring.py, Ring.table fails with ZeroDivisionError: division by zero"),
+        ("1 / 0", "ring.py, line 14, Ring.table fails with ZeroDivisionError: division by zero"),
     ],
 )
 def test_a_table_that_is_none(tmp_path, result, words):
