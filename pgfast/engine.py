@@ -16,7 +16,7 @@ from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
-from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, make_learner, make_log, make_room
+from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, derive, make_learner, make_log, make_room
 from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import RULES, step_rule
 from pgfast.models import Model, build
@@ -28,6 +28,7 @@ from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
+LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
 
 class Engine:
@@ -134,7 +135,8 @@ class Engine:
         learner = self._learner
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-            self.model.policy.prepare(learner, 0, room)
+            compiled = self.model.n_prepared > LARGE
+            (derive if compiled else derive.function)(self.model.policy, learner, room)
         learner.runs[1:, learner.prepared_at : learner.decays_at] = learner.runs[
             0, learner.prepared_at : learner.decays_at
         ]

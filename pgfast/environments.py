@@ -25,6 +25,7 @@ from pgfast.tables import TabularMDP
 BUNDLED = {  # id -> file and class; a new environment is one line here
     "ShortCorridor": ("corridor.py", "ShortCorridor"),
     "CartPole-v1": ("cartpole.py", "CartPole"),
+    "Garnet": ("garnet.py", "Garnet"),
 }
 TABLES = (  # Gymnasium's environments with a transition table, for listings; others work too
     "CliffWalking-v1",
@@ -107,7 +108,7 @@ def _place(name: str) -> tuple[Path | None, str | None]:
     """The file and the class that a name stands for; no file for an id of Gymnasium's."""
     if name in BUNDLED:
         file, class_name = BUNDLED[name]
-        return bundled_folder() / file, class_name
+        return packaged_folder("envs") / file, class_name
     path_part, _, class_part = name.partition(":")
     if not path_part.endswith(".py"):
         return None, None
@@ -128,7 +129,25 @@ def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     bundled = name in BUNDLED
     cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
     full_name = name if bundled else f"{file}:{class_name}" if class_name else str(file)
-    return Source(construct(cls, parameters), full_name, parameters, file=file)
+    return _source(construct(cls, parameters), full_name, parameters, file)
+
+
+def _source(env: Any, name: str, parameters: dict[str, Any], file: Path | None) -> Source:
+    """The source of an object of the environment protocol, or of one whose method `table` gives the MDP to play."""
+    if not hasattr(env, "table") or hasattr(env, "step"):
+        return Source(env, name, parameters, file=file)
+    cls = type(env).__name__
+    place = f"{file.name}, " if file is not None else ""
+    try:
+        table = env.table()
+    except PgfastError:
+        raise
+    except Exception as error:  # whatever a user's method raises
+        place = f"{file.name}{line_in(error, str(file))}, " if file is not None else ""
+        raise EnvironmentFault(f"{place}{cls}.table fails with {type(error).__name__}: {error}") from error
+    if not isinstance(table, TabularMDP):
+        raise EnvironmentFault(f"{place}{cls}.table gives {table!r}: it must be a pgfast.TabularMDP.")
+    return Source(table.environment(), name, parameters, table=table, file=file)
 
 
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
@@ -170,22 +189,22 @@ def _from_object(env: Any) -> Source:
         k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]
     }
     if known and cls.__module__.startswith("pgfast._envs"):
-        return Source(normalised(env), known[0], parameters)
+        return _source(normalised(env), known[0], parameters, None)
     try:
         file: Path | None = Path(inspect.getfile(cls)).resolve()
     except (TypeError, OSError):
         file = None
     name = f"{file}:{cls.__qualname__}" if file is not None and file.suffix == ".py" else cls.__qualname__
-    return Source(normalised(env), name, parameters, file=file)
+    return _source(normalised(env), name, parameters, file)
 
 
 @cache
-def bundled_folder() -> Path:
-    """Where the bundled environments are: the package `pgfast._envs`, or `envs/` of a checkout."""
-    spec = importlib.util.find_spec("pgfast._envs")
+def packaged_folder(name: str) -> Path:
+    """Where a folder of the checkout is: `envs` and `bench` are installed as `pgfast._envs` and `pgfast._bench`."""
+    spec = importlib.util.find_spec(f"pgfast._{name}")
     if spec is not None and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
-    return Path(__file__).resolve().parent.parent / "envs"
+    return Path(__file__).resolve().parent.parent / name
 
 
 def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
@@ -205,7 +224,7 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
         if class_name not in found:
             raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path, module)
         return found[class_name]
-    candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step")}
+    candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step") or hasattr(cls, "table")}
     if not candidates and found:
         candidates = found
     if not candidates:

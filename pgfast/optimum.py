@@ -7,103 +7,119 @@ Otherwise the best stationary policy is looked for by exchanging one state's act
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-from scipy import sparse
 
 from pgfast.tables import TabularMDP
 
 LONGEST = 10_000  # steps to look ahead where there is no limit
 _DISCOUNTS = (1.0, 0.9999, 0.999, 0.99, 0.95, 0.9)
+_FEW_DISCOUNTS = (1.0, 0.99)  # where each takes a while
 _SEARCHED = 400  # state–action pairs up to which single actions are exchanged
+_FAR = 10**8  # products of a probability and a value up to which greedy policies look beyond the time limit
+_MOST = 6 * 10**8  # products after which the search ends: some seconds
 _SAME = 1e-9
 
 
-def best_return(mdp: TabularMDP, horizon: int | None) -> float:
-    """The largest expected undiscounted return of a stationary policy over `horizon` steps (None: until the end)."""
-    steps, reward, start = _transitions(mdp), mdp.R.reshape(-1), mdp.rho0
-    shape = (mdp.n_states, mdp.n_actions)
-    length = horizon or LONGEST
-    bound = float(start @ _backward(steps, reward, shape, length)[0])
-    best, policy = -np.inf, np.zeros(mdp.n_states, np.int64)
-    for gamma in _DISCOUNTS:
-        candidate = _greedy(steps, reward, shape, gamma)
-        value = _play(steps, reward, start, candidate, shape, length)
-        if value > best:
-            best, policy = value, candidate
-        if best >= bound - _SAME * max(1.0, abs(bound)):
-            return best
-    if mdp.n_states * mdp.n_actions <= _SEARCHED:
-        return _exchange(steps, reward, start, policy, shape, length)
-    return best
+def best_return(mdp: TabularMDP, horizon: int | None) -> float | None:
+    """The largest expected undiscounted return of a stationary policy over `horizon` steps (None: until the end); None
+    where the MDP is too large for the search."""
+    search = _Search(mdp, horizon or LONGEST)
+    with suppress(_TooLongError):
+        search.run()
+    return search.found
 
 
-def _transitions(mdp: TabularMDP) -> sparse.csr_matrix:
-    """Probabilities of going on from each (state, action), (S A, S)."""
-    o = mdp.outcomes
-    rows = np.repeat(np.arange(mdp.n_states * mdp.n_actions), np.diff(o.offsets))
-    keep = ~o.terminated
-    shape = (mdp.n_states * mdp.n_actions, mdp.n_states)
-    return sparse.csr_matrix((o.probability[keep], (rows[keep], o.following[keep])), shape=shape)
+class _TooLongError(Exception):
+    """The search has taken all the work that it may."""
 
 
-def _backward(
-    steps: sparse.csr_matrix, reward: np.ndarray, shape: tuple[int, int], length: int, gamma: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """(V, Q) of the best policy with `length` steps to go, stopping early when V no longer changes."""
-    v = np.zeros(shape[0])
-    q = reward.reshape(shape)
-    for _ in range(length):
-        q = (reward + gamma * (steps @ v)).reshape(shape)
-        new = q.max(axis=1)
-        if np.max(np.abs(new - v)) <= 1e-13 * max(1.0, float(np.max(np.abs(new)))):
-            return new, q
-        v = new
-    return v, q
+@dataclass
+class _Search:
+    """Values of an MDP's policies over `length` steps. S states, A actions."""
+
+    mdp: TabularMDP
+    length: int
+    found: float | None = None  # the best value so far
+    work: int = 0  # products so far
+
+    def __post_init__(self) -> None:
+        self.shape = (self.mdp.n_states, self.mdp.n_actions)
+        self.steps = self.mdp.sparse_transitions(continuing=True)  # (S A, S)
+        self.reward = self.mdp.R.reshape(-1)
+        self.small = self.steps.nnz * LONGEST <= _FAR
+
+    def run(self) -> None:
+        """Try policies until nothing is left to find."""
+        v, q = self.backward(self.length)
+        bound = float(self.mdp.rho0 @ v)
+        best: np.ndarray = np.zeros(self.shape[0], np.int64)
+        ahead = LONGEST if self.small else self.length
+        for gamma in _DISCOUNTS if self.small else _FEW_DISCOUNTS:
+            policy = _greedy(q if gamma == 1.0 and ahead == self.length else self.backward(ahead, gamma)[1])
+            if self.improves(policy, 0.0):
+                best = policy
+            if self.found is not None and self.found >= bound - _SAME * max(1.0, abs(bound)):
+                return
+        if self.shape[0] * self.shape[1] <= _SEARCHED:
+            self.exchange(best)
+
+    def improves(self, policy: np.ndarray, margin: float) -> bool:
+        """Is it better than all before?"""
+        value = self.play(policy)
+        better = self.found is None or value > self.found + margin
+        if better:
+            self.found = value
+        return better
+
+    def product(self, matrix: Any, v: np.ndarray) -> np.ndarray:
+        """matrix @ v, counted as work."""
+        self.work += matrix.nnz
+        if self.work > _MOST:
+            raise _TooLongError
+        result: np.ndarray = matrix @ v
+        return result
+
+    def backward(self, length: int, gamma: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """(V, Q) of the best policy with `length` steps to go, stopping early when V no longer changes."""
+        v = np.zeros(self.shape[0])
+        q = self.reward.reshape(self.shape)
+        for _ in range(length):
+            q = (self.reward + gamma * self.product(self.steps, v)).reshape(self.shape)
+            new = q.max(axis=1)
+            if np.max(np.abs(new - v)) <= 1e-13 * max(1.0, float(np.max(np.abs(new)))):
+                return new, q
+            v = new
+        return v, q
+
+    def play(self, policy: np.ndarray) -> float:
+        """Expected return of a deterministic stationary policy."""
+        rows = np.arange(self.shape[0]) * self.shape[1] + policy
+        p, r = self.steps[rows], self.reward[rows]
+        v = np.zeros(self.shape[0])
+        for _ in range(self.length):
+            new = r + self.product(p, v)
+            if np.array_equal(new, v):
+                break
+            v = new
+        return float(self.mdp.rho0 @ v)
+
+    def exchange(self, best: np.ndarray) -> None:
+        """Exchange single actions of the best policy as long as one helps."""
+        improved = True
+        while improved:
+            improved = False
+            for s in range(self.shape[0]):
+                for a in range(self.shape[1]):
+                    policy = best.copy()
+                    policy[s] = a
+                    if self.improves(policy, _SAME):
+                        best, improved = policy, True
 
 
-def _greedy(steps: sparse.csr_matrix, reward: np.ndarray, shape: tuple[int, int], gamma: float) -> np.ndarray:
-    _, q = _backward(steps, reward, shape, LONGEST, gamma)
+def _greedy(q: np.ndarray) -> np.ndarray:
+    """The best action of each state; of nearly equal ones the first."""
     return np.asarray(np.argmax(q >= q.max(axis=1, keepdims=True) - 1e-12 * (1.0 + np.abs(q).max()), axis=1))
-
-
-def _play(
-    steps: sparse.csr_matrix,
-    reward: np.ndarray,
-    start: np.ndarray,
-    policy: np.ndarray,
-    shape: tuple[int, int],
-    length: int,
-) -> float:
-    """Expected return of a deterministic stationary policy."""
-    rows = np.arange(shape[0]) * shape[1] + policy
-    p, r = steps[rows], reward[rows]
-    v = np.zeros(shape[0])
-    for _ in range(length):
-        new = r + p @ v
-        if np.array_equal(new, v):
-            break
-        v = new
-    return float(start @ v)
-
-
-def _exchange(
-    steps: sparse.csr_matrix,
-    reward: np.ndarray,
-    start: np.ndarray,
-    policy: np.ndarray,
-    shape: tuple[int, int],
-    length: int,
-) -> float:
-    """Exchange single actions as long as one helps."""
-    best = _play(steps, reward, start, policy, shape, length)
-    improved = True
-    while improved:
-        improved = False
-        for s in range(shape[0]):
-            for a in range(shape[1]):
-                other = policy.copy()
-                other[s] = a
-                value = _play(steps, reward, start, other, shape, length)
-                if value > best + _SAME:
-                    best, policy, improved = value, other, True
-    return best

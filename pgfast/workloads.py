@@ -11,10 +11,18 @@ from statistics import median
 from typing import Any
 
 from pgfast.engine import Engine
+from pgfast.environments import listed, packaged_folder
 from pgfast.results import Training
 from pgfast.training import default_threads
 
 _SGD: dict[str, Any] = {"optimizer": "sgd", "entropy": 0.0}
+_CARTPOLE = {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003}
+_LAKE = {"policy": "tabular", "gamma": 1.0, "baseline": "mean", **_SGD}
+_TAXI = {"policy": "tabular", "batch": 256, "gamma": 0.99, "baseline": "value", "entropy": 0.05}
+_GARNET = {"policy": "tabular", "batch": 4096, "gamma": 0.9, "baseline": "mean", **_SGD}
+_CORRIDOR = {"policy": "state-action", "batch": 1, "gamma": 1.0, "baseline": "none", **_SGD, "lr": 2.0**-12} | {
+    "theta0": [math.log(19.0), 0.0]  # P(right) = 0.05
+}
 
 
 @dataclass(frozen=True)
@@ -22,14 +30,21 @@ class Workload:
     """A training run: an environment, the engine's settings, and the episodes of each independent run."""
 
     name: str
-    env: str
+    env: str  # an id, or a file of bench/
     episodes: int
     goal: float  # mean return over the last tenth of a run that has learned the task
     settings: dict[str, Any]
 
     def engine(self, seed: int = 0, **changed: Any) -> Engine:
         """A fresh engine; `changed` are settings that differ from the workload's."""
-        return Engine(self.env, seed=seed, **{**self.settings, **changed})
+        return Engine(self.found, seed=seed, **{**self.settings, **changed})
+
+    @property
+    def found(self) -> str:
+        """The environment's id or path on this machine; before Gymnasium 1.3 the taxi was Taxi-v3."""
+        if self.env.endswith(".py"):
+            return str(packaged_folder("bench") / self.env)
+        return "Taxi-v3" if self.env == "Taxi-v4" and "Taxi-v4" not in listed() else self.env
 
 
 @dataclass(frozen=True)
@@ -50,28 +65,18 @@ class Measurement:
 
 
 _ALL = (
+    Workload("cartpole", "CartPole-v1", 256 * 240, 400.0, _CARTPOLE),
+    Workload("frozenlake", "FrozenLake-v1", 512 * 800, 0.7, {**_LAKE, "batch": 512, "lr": 5.0}),
+    Workload("frozenlake8x8", "FrozenLake8x8-v1", 1024 * 400, 0.8, {**_LAKE, "batch": 1024, "lr": 50.0}),
+    Workload("taxi", "Taxi-v4", 256 * 2000, 6.0, {**_TAXI, "optimizer": "adam", "lr": 0.1, "lr_value": 0.1}),
+    Workload("garnet-1k", "Garnet", 4096 * 50, 80.0, {**_GARNET, "lr": 40.0}),
     Workload(
-        "cartpole",
-        "CartPole-v1",
-        256 * 240,
-        400.0,
-        {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003},
+        "garnet-100k", "Garnet", 4096 * 50, 65.0, {**_GARNET, "lr": 400.0, "env_parameters": {"n_states": 100_000}}
     ),
-    Workload(
-        "frozenlake",
-        "FrozenLake-v1",
-        512 * 800,
-        0.7,
-        {"policy": "tabular", "batch": 512, "gamma": 1.0, "baseline": "mean", **_SGD, "lr": 5.0},
-    ),
-    Workload(
-        "corridor",
-        "ShortCorridor",
-        1000,
-        -13.0,
-        {"policy": "state-action", "runs": 1000, "batch": 1, "gamma": 1.0, "baseline": "none", **_SGD, "lr": 2.0**-12}
-        | {"theta0": [math.log(19.0), 0.0]},  # P(right) = 0.05
-    ),
+    Workload("corridor", "ShortCorridor", 1000, -13.0, {**_CORRIDOR, "runs": 1000}),
+    Workload("corridor-1", "ShortCorridor", 1_000_000, -13.0, _CORRIDOR),
+    Workload("user-file", "my_cartpole.py", 256 * 240, 400.0, _CARTPOLE),
+    Workload("user-branches", "my_branching_cartpole.py", 256 * 240, 400.0, _CARTPOLE),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
 

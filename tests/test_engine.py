@@ -330,6 +330,7 @@ def test_damaged_folder(name: str, content: bytes | None, words: str, tmp_path: 
         ("FrozenLake8x8-v1", {}, 0.8936),
         ("CliffWalking-v1", {}, -13.0),
         ("Taxi-v4", {}, 7.93),
+        ("Garnet", {}, 87.0412),
         ("ShortCorridor", {}, -(6 + 4 * np.sqrt(2))),
         ("CartPole-v1", {}, 500.0),
     ],

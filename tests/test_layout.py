@@ -33,7 +33,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-LEAVES = ("pgfast.random", "pgfast.vmath")  # what an environment may use of pgfast
+LEAVES = ("pgfast.errors", "pgfast.random", "pgfast.tables", "pgfast.vmath")  # what an environment may use of pgfast
 
 
 def imports(path: Path) -> Iterator[str]:

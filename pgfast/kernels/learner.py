@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import leaf, routine
+from pgfast.compiler import kernel, leaf, routine
 from pgfast.kernels.accounts import add_span, find_spans, leave_one_out, make_rows
 from pgfast.kernels.statistics import COUNT, LENGTH, MANTISSA, MOVES, N_STATS, NORM, REFERENCE, SUM, merge_stats
 from pgfast.protocol import change, correction, expand, prepare
@@ -208,6 +208,12 @@ def update_values(optimisation, learner, accounts, a, run, room):
     for k in range(size):
         room.numbers[at + k] = accounts.sums[a, accounts.value_at + k] / n
     return move_parameters(rule, rate, learner, run, learner.weights_at, size, room, at, 0, size)
+
+
+@kernel
+def derive(policy, learner, room):
+    """What lanes use, from θ of the first run."""
+    prepare(policy, learner, 0, room)
 
 
 @leaf
