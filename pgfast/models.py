@@ -96,7 +96,7 @@ def _tabular(env: Any, traits: Traits, bias: bool) -> Model:
             f"A table of {s} observations and {a} actions is too large: it can have up to {2**31 - 1} entries."
         )
     policy = TabularSoftmax(s, a, row_stride(a), traits.first_observation)
-    return Model("tabular", policy, (s, a), s * a, s * policy.stride, s, 0)
+    return Model("tabular", policy, (s, a), s * a, s * (policy.stride + a), s, 0)
 
 
 def _linear(env: Any, traits: Traits, bias: bool) -> Model:

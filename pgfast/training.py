@@ -31,7 +31,8 @@ SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of 
 MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
 EPISODES_OF_A_LANE = 4  # one after another, in a block: at its end lanes stand idle
-MOST_BLOCKS = 64
+MOST_BLOCKS, FEW_BLOCKS = 64, 4
+MOST_SUMS = 2**21  # of all blocks together, but for a few blocks: more than that would not stay in the caches
 LISTS_FROM = 1024  # entries of a table from which on those visited are listed
 FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
@@ -149,7 +150,8 @@ class Job:
     def _plan(self) -> Plan:
         problem, episodes = self.problem, self.last - self.first
         batch = problem.optimisation.batch if self.learn else max(1, episodes)
-        blocks = max(1, min(MOST_BLOCKS, batch // BLOCK))
+        entries = problem.model.n_rows if self.learn else 1
+        blocks = max(1, min(MOST_BLOCKS, batch // BLOCK, max(FEW_BLOCKS, MOST_SUMS // entries)))
         copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
         self.learner.clock[:, LAST] = self.last
         if copies > 1:

@@ -16,6 +16,7 @@ from pgfast.compiler import leaf, routine
 from pgfast.kernels.statistics import COUNT, DISCOUNTED, MANTISSA, N_STATS, merge_stats
 
 LINE = 8  # numbers in a cache line
+MANY = 16  # a share of the states, one in so many, from which on going through all marks costs little
 
 
 class Accounts(NamedTuple):
@@ -32,7 +33,7 @@ class Accounts(NamedTuple):
     n_actions: int  # A entries for each state of a table; 0: no table
     lists: int  # 1: the states visited are listed
     marks: Any  # uint8 (N, S): 1 where a state is listed
-    seen: Any  # int64 (N, S + 1): how many states are listed, and which
+    seen: Any  # int64 (N, S + 2): how many states are listed, which, and room to write one more
 
 
 def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
@@ -55,18 +56,29 @@ def make_accounts(
     listed = n_rows // n_actions if lists else 0
     return Accounts(
         sums, n_rows, stats_at, scores_at, scores_at + n_rows, int(counts), np.zeros((count, N_STATS)),
-        n_actions, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 1), np.int64),
+        n_actions, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 
 @leaf
-def see(accounts, a, s):
-    """List a state, once."""
-    if accounts.marks[a, s] == 0:
-        accounts.marks[a, s] = 1
-        count = accounts.seen[a, 0] + 1
-        accounts.seen[a, 0] = count
-        accounts.seen[a, count] = s
+def see(accounts, a, s, count):
+    """List a state after `count` others, unless it is among them; returns how many there are now."""
+    accounts.seen[a, count + 1] = s
+    count += 1 - accounts.marks[a, s]
+    accounts.marks[a, s] = 1
+    return np.int64(count)
+
+
+@routine
+def sort_seen(accounts, a):
+    """Put the states listed in order where they are many: who goes through them then goes through memory in order."""
+    n_states = accounts.marks.shape[1]
+    if accounts.seen[a, 0] * MANY > n_states:
+        count = 0
+        for s in range(n_states):
+            if accounts.marks[a, s] == 1:
+                count += 1
+                accounts.seen[a, count] = s
 
 
 @routine
@@ -115,9 +127,10 @@ def add_rows(accounts, b, a):
 def add_seen(accounts, b, a):
     """As `add_rows`, of the states listed."""
     sums, n = accounts.sums, accounts.n_actions
+    count = accounts.seen[a, 0]
     for k in range(1, accounts.seen[b, 0] + 1):
         s = accounts.seen[b, k]
-        see(accounts, a, s)
+        count = see(accounts, a, s, count)
         for r in range(s * n, s * n + n):
             sums[a, r] += sums[b, r]
             if accounts.counts == 1:
@@ -125,6 +138,7 @@ def add_seen(accounts, b, a):
                 sums[a, accounts.returns_at + r] += sums[b, accounts.returns_at + r]
         if accounts.value_at < accounts.stats_at:
             sums[a, accounts.value_at + s] += sums[b, accounts.value_at + s]
+    accounts.seen[a, 0] = count
 
 
 @routine
@@ -134,6 +148,7 @@ def fold(accounts, into, first, stop):
         if accounts.lists == 0:
             add_rows(accounts, b, into)
         else:
+            sort_seen(accounts, b)
             add_seen(accounts, b, into)
         merge_stats(accounts.sums, b, accounts.stats_at, accounts.sums, into, accounts.stats_at)
 
@@ -145,6 +160,7 @@ def find_spans(accounts, a, spans):
     n, sums = accounts.n_actions, accounts.sums
     spans[0, 0] = 0
     if accounts.lists == 1:
+        sort_seen(accounts, a)
         for k in range(1, accounts.seen[a, 0] + 1):
             add_span(spans, accounts.seen[a, k] * n, accounts.seen[a, k] * n + n)
     else:

@@ -101,10 +101,12 @@ def earliest(n, since):
 @leaf
 def see_episode(tape, i, w, accounts, account):
     """List the states of the episode in lane i."""
-    at, share = place(tape, w, i), 1.0 / tape.n_actions
+    at, share, count = place(tape, w, i), 1.0 / tape.n_actions, accounts.seen[account, 0]
     for t in range(steps_of(w.lanes, i)):
         index = tape.index[(at + np.uint64(t) * _LANES) & tape.last]
-        see(accounts, account, np.int64((np.int64(index) + 0.5) * share))  # the quotient: half an entry from rounding
+        s = np.int64((np.int64(index) + 0.5) * share)  # the quotient: half an entry away from another
+        count = see(accounts, account, s, count)
+    accounts.seen[account, 0] = count
 
 
 @leaf

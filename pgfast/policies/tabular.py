@@ -1,6 +1,6 @@
 """Tabular softmax: a preference θ[s, a] for every discrete observation s and action a.
 
-Between updates π is fixed, so it is kept as a table of cumulative probabilities and an action is found by comparisons,
+Between updates π is fixed, so it is kept, with a table of cumulative probabilities: an action is found by comparisons,
 without an exp. Σ_t w_t δ_t ∇ log π(A_t|S_t) needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}:
 ∂/∂θ[s, a] = C[s, a] − π(a|s) Σ_b C[s, b].
 
@@ -70,35 +70,38 @@ def look_up_greedy(n, n_actions, run, seen, runs, action, index):
 
 
 @leaf
-def expand_row(n, algorithm, runs, accounts, a, first, out):
-    """One state's gradient, out[first], …: C[s, b] − π(b|s) Σ C[s, ·], and what an entropy bonus adds."""
+def expand_row(n, algorithm, runs, accounts, a, first, pi, out):
+    """One state's gradient, out[first], …: C[s, b] − π(b|s) Σ C[s, ·], and what an entropy bonus adds. π is at
+    runs[pi], …"""
     sums = accounts.sums
-    total, seen = 0.0, 0.0
-    peak = finite(runs[first])
-    for b in range(first, first + n):
-        total += sums[a, b]
-        if algorithm.entropy != 0.0:
-            seen += sums[a, accounts.scores_at + b]
-        x = finite(runs[b])
-        peak = x if x > peak else peak
-    z, mean = 0.0, 0.0  # Σ e^(h_b − peak), Σ π_b (h_b − peak)
-    for b in range(first, first + n):
-        gap = finite(runs[b]) - peak
-        p = exp(gap)
-        out[b] = p
-        z += p
-        mean += p * gap if p > 0.0 else 0.0
-    mean /= z
-    for b in range(first, first + n):
-        p = out[b] / z
-        out[b] = sums[a, b] - p * total
-        if seen != 0.0 and p > 0.0:
-            out[b] -= algorithm.entropy * seen * p * (finite(runs[b]) - peak - mean)
+    total = 0.0
+    for b in range(n):
+        total += sums[a, first + b]
+    for b in range(n):
+        out[first + b] = sums[a, first + b] - runs[pi + b] * total
+    if algorithm.entropy != 0.0:
+        add_entropy(n, algorithm.entropy, runs, sums[a], first, accounts.scores_at + first, pi, out)
 
 
 @leaf
-def prepare_row(n, stride, runs, first, row):
-    """One state's row of the table that lanes sample from, runs[row], …"""
+def add_entropy(n, scale, runs, sums, first, scores_at, pi, out):
+    """scale · Σ w_t of the visits · ∇H to one state's gradient."""
+    peak, seen, mean = finite(runs[first]), 0.0, 0.0
+    for b in range(n):
+        x = finite(runs[first + b])
+        peak = x if x > peak else peak
+        seen += sums[scores_at + b]
+    for b in range(n):  # Σ π_b (h_b − peak)
+        p = runs[pi + b]
+        mean += p * (finite(runs[first + b]) - peak) if p > 0.0 else 0.0
+    for b in range(n):
+        p = runs[pi + b]
+        out[first + b] -= scale * seen * p * (finite(runs[first + b]) - peak - mean) if p > 0.0 else 0.0
+
+
+@leaf
+def prepare_row(n, stride, runs, first, row, pi):
+    """One state's row of the table that lanes sample from, runs[row], …, and its probabilities, runs[pi], …"""
     peak = finite(runs[first])
     for b in range(first + 1, first + n):
         x = finite(runs[b])
@@ -109,8 +112,11 @@ def prepare_row(n, stride, runs, first, row):
         p = exp(gap)
         total += p
         weighted += p * gap if p > 0.0 else 0.0
+        runs[pi + b] = p
         if b < n - 1:
             runs[row + 1 + b] = total
+    for b in range(n):
+        runs[pi + b] /= total
     for b in range(1, n):
         # from the last action that can happen on, above 1: rounding never draws an impossible one
         cumulative = runs[row + b]
@@ -118,6 +124,12 @@ def prepare_row(n, stride, runs, first, row):
     for b in range(n, stride):
         runs[row + b] = 2.0
     runs[row] = log(total) - weighted / total
+
+
+@leaf
+def place_of_pi(policy, learner):
+    """Where in a run's row of numbers π stands, an entry for each of θ's."""
+    return learner.prepared_at + policy.n_states * policy.stride
 
 
 def row_stride(n_actions: int) -> int:
@@ -146,14 +158,16 @@ class TabularSoftmax(NamedTuple):
         """From C to the gradient; the account's scores weigh the entropy of each row."""
         for k in range(1, room.spans[0, 0] + 1):
             for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
-                expand_row(self.n_actions, algorithm, learner.runs[run], accounts, a, first, room.numbers)
+                pi = place_of_pi(self, learner) + first
+                expand_row(self.n_actions, algorithm, learner.runs[run], accounts, a, first, pi, room.numbers)
 
     def prepare(self, learner, run, room):
-        """Entropies and cumulative probabilities of the rows of θ in the room's spans."""
+        """Entropies, cumulative probabilities and π of the rows of θ in the room's spans."""
         for k in range(1, room.spans[0, 0] + 1):
             for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
                 row = learner.prepared_at + first // self.n_actions * self.stride
-                prepare_row(self.n_actions, self.stride, learner.runs[run], first, row)
+                pi = place_of_pi(self, learner) + first
+                prepare_row(self.n_actions, self.stride, learner.runs[run], first, row, pi)
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
