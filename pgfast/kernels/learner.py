@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import kernel, leaf, routine
+from pgfast.compiler import LANES, kernel, leaf, routine
 from pgfast.kernels.accounts import add_span, find_spans, leave_one_out, make_rows
 from pgfast.kernels.statistics import COUNT, LENGTH, MANTISSA, MOVES, N_STATS, NORM, REFERENCE, SUM, merge_stats
 from pgfast.protocol import change, correction, expand, prepare
@@ -55,6 +55,8 @@ class Room(NamedTuple):
 
     numbers: Any  # float64
     spans: Any  # int64 (at least 2, 2)
+    chosen: Any  # int64 (L,): first entries of as many rows of a table, to be worked on in lanes,
+    rows: Any  # float64 (A + 2, L): and numbers of theirs
     trial_at: int
     value_at: int
     preferences_at: int
@@ -88,6 +90,7 @@ def make_room(n_theta: int, n_weights: int, n_actions: int, n_states: int = 0) -
     most = max(n_theta, n_weights)
     room = Room(
         np.zeros(n_theta + most + n_weights + n_actions), np.zeros((max(1, n_states) + 1, 2), np.int64),
+        np.zeros(LANES, np.int64), np.zeros((n_actions + 2, LANES)),
         n_theta, n_theta + most, n_theta + most + n_weights,
     )  # fmt: skip
     span_everything(room, n_theta)

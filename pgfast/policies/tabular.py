@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import gather_kernel, lane_kernel, leaf, load_column
+from pgfast.compiler import LANES, gather_kernel, lane_kernel, leaf, load_column, routine
 from pgfast.policies.softmax import finite, score_preferences
 from pgfast.protocol import observe
 from pgfast.vmath import exp, log
@@ -99,31 +99,64 @@ def add_entropy(n, scale, runs, sums, first, scores_at, pi, out):
         out[first + b] -= scale * seen * p * (finite(runs[first + b]) - peak - mean) if p > 0.0 else 0.0
 
 
+@gather_kernel
+def gaps(n, n_actions, theta, chosen, rows):
+    """rows[b] = θ[s, b] − max θ[s, ·] of n states; theta (P,), rows (A + 2, L), of which the last is scratch."""
+    peak = n_actions + 1
+    for i in range(n):
+        rows[peak, i] = finite(theta[np.uint64(chosen[i])])
+    for b in range(1, n_actions):
+        for i in range(n):
+            x = finite(theta[np.uint64(chosen[i] + b)])
+            rows[peak, i] = x if x > rows[peak, i] else rows[peak, i]
+    for b in range(n_actions):
+        for i in range(n):
+            rows[b, i] = finite(theta[np.uint64(chosen[i] + b)]) - rows[peak, i]
+
+
+@lane_kernel
+def softmax_rows(n, n_actions, rows):
+    """From gaps: rows[b] = exp of the gap, the row after them the policy's entropy, the last their sum."""
+    entropy, total = n_actions, n_actions + 1
+    for i in range(n):
+        rows[entropy, i] = 0.0
+        rows[total, i] = 0.0
+    for b in range(n_actions):
+        for i in range(n):
+            gap = rows[b, i]
+            p = exp(gap)
+            rows[b, i] = p
+            rows[total, i] += p
+            rows[entropy, i] += p * gap if p > 0.0 else 0.0
+    for i in range(n):
+        rows[entropy, i] = log(rows[total, i]) - rows[entropy, i] / rows[total, i]
+
+
 @leaf
-def prepare_row(n, stride, runs, first, row, pi):
-    """One state's row of the table that lanes sample from, runs[row], …, and its probabilities, runs[pi], …"""
-    peak = finite(runs[first])
-    for b in range(first + 1, first + n):
-        x = finite(runs[b])
-        peak = x if x > peak else peak
-    total, weighted = 0.0, 0.0
-    for b in range(n):
-        gap = finite(runs[first + b]) - peak
-        p = exp(gap)
-        total += p
-        weighted += p * gap if p > 0.0 else 0.0
-        runs[pi + b] = p
-        if b < n - 1:
-            runs[row + 1 + b] = total
-    for b in range(n):
-        runs[pi + b] /= total
-    for b in range(1, n):
-        # from the last action that can happen on, above 1: rounding never draws an impossible one
-        cumulative = runs[row + b]
-        runs[row + b] = 2.0 if cumulative == total else cumulative / total
-    for b in range(n, stride):
+def write_row(n_actions, stride, rows, i, runs, row, pi):
+    """What lanes sample from, runs[row], …, and π, runs[pi], …, of the state in column i of the rows."""
+    total, cumulative = rows[n_actions + 1, i], 0.0
+    runs[row] = rows[n_actions, i]
+    for b in range(n_actions):
+        cumulative += rows[b, i]
+        runs[pi + b] = rows[b, i] / total
+        if b < n_actions - 1:
+            # from the last action that can happen on, above 1: rounding never draws an impossible one
+            runs[row + 1 + b] = 2.0 if cumulative == total else cumulative / total
+    for b in range(n_actions, stride):
         runs[row + b] = 2.0
-    runs[row] = log(total) - weighted / total
+
+
+@routine
+def prepare_rows(policy, n, learner, run, room):
+    """Prepare the n rows of θ that the room has chosen."""
+    gaps(n, policy.n_actions, learner.runs[run], room.chosen, room.rows)
+    softmax_rows(n, policy.n_actions, room.rows)
+    for i in range(n):
+        first = room.chosen[i]
+        row = learner.prepared_at + first // policy.n_actions * policy.stride
+        pi = place_of_pi(policy, learner) + first
+        write_row(policy.n_actions, policy.stride, room.rows, i, learner.runs[run], row, pi)
 
 
 @leaf
@@ -163,11 +196,15 @@ class TabularSoftmax(NamedTuple):
 
     def prepare(self, learner, run, room):
         """Entropies, cumulative probabilities and π of the rows of θ in the room's spans."""
+        count = 0
         for k in range(1, room.spans[0, 0] + 1):
             for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
-                row = learner.prepared_at + first // self.n_actions * self.stride
-                pi = place_of_pi(self, learner) + first
-                prepare_row(self.n_actions, self.stride, learner.runs[run], first, row, pi)
+                room.chosen[count] = first
+                count += 1
+                if count == LANES:
+                    prepare_rows(self, count, learner, run, room)
+                    count = 0
+        prepare_rows(self, count, learner, run, room)
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
