@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgfast.compiler import CannotCompile, class_attribute, compiled_form
+from pgfast.compiler import class_attribute
+from pgfast.compiler.alone import CannotCompile, compiled_form
 from pgfast.errors import EnvironmentFault
 from pgfast.probe import Traits
 from pgfast.random import make_key

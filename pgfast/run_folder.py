@@ -66,12 +66,15 @@ class RunFolder:
         """Take the folder: from here on it holds a run."""
         save_settings(engine, self.path)
 
-    def write(self, engine: Any, curve: Curve, summary: dict[str, Any], draw: Callable[..., None] = draw_curve) -> None:
-        """All of the run's files."""
+    def write(self, engine: Any, curve: Curve, summary: dict[str, Any]) -> None:
+        """All of the run's files but the picture."""
         write_metrics(self.path / METRICS, curve)
         (self.path / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        draw(self.path / PICTURE, curve, title=_title(summary), optimum=summary["optimum"])
         engine.save(self.path)
+
+    def picture(self, curve: Curve, summary: dict[str, Any], draw: Callable[..., None] = draw_curve) -> None:
+        """The run's picture."""
+        draw(self.path / PICTURE, curve, title=_title(summary), optimum=summary["optimum"])
 
 
 def _title(summary: dict[str, Any]) -> str:

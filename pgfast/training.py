@@ -24,7 +24,6 @@ from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
-from pgfast.rehearsal import rehearse
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
@@ -217,6 +216,8 @@ class Job:
         arguments = self._arguments(self.workers[0], 1)
         if not self.kernel.is_ready(*arguments):
             start = time.perf_counter()
+            from pgfast.rehearsal import rehearse
+
             rehearse(self.problem.env, self.problem.traits)
             self.compile_seconds += time.perf_counter() - start
         made = self.kernel.prepare(*arguments)

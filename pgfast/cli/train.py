@@ -66,8 +66,11 @@ def train(
             summary = finite(summarise(engine, training, evaluation, path))
             summary["compile_seconds"] += compiled.compile_seconds
             summary["load_seconds"] += compiled.load_seconds
-            folder.write(engine, training.curve, summary, painter.draw)
-    answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
+            folder.write(engine, training.curve, summary)
+            try:
+                answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
+            finally:  # also where nobody reads it to the end
+                folder.picture(training.curve, summary, painter.draw)
     if training.failed:
         return fail(_divergence(training, path), DIVERGED, as_json=False)
     return interruption.exit_code

@@ -2,19 +2,24 @@
 
 Everything compiled keeps strict IEEE arithmetic: no fast-math flag anywhere, fused multiply-adds only where the code
 says ``fma``. So a lane computes the same bits whether LLVM put it into a vector register or not.
+
+Numba is imported when something has to be compiled, not before: what is in the cache is run without it.
 """
 
-from pgfast.compiler.alone import CannotCompile, compiled_form
+import sys
+
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from pgfast.compiler.bits import as_bits, as_float, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
-from pgfast.compiler.kernel import Kernel, Preparation, kernel
+from pgfast.compiler.kernel import Kernel, Preparation, compiled, kernel
 from pgfast.compiler.references import class_attribute, compiled_functions, global_names, line_of, references
 from pgfast.compiler.templates import gather_kernel, hook, inlined, lane_kernel, leaf, optional_hook, routine
 
+if "numba" in sys.modules:
+    import pgfast.compiler.extension  # noqa: F401
+
 __all__ = [
     "LANES",
-    "CannotCompile",
     "Kernel",
     "Preparation",
     "as_bits",
@@ -23,7 +28,7 @@ __all__ = [
     "atomic_load",
     "atomic_store",
     "class_attribute",
-    "compiled_form",
+    "compiled",
     "compiled_functions",
     "fma",
     "gather_kernel",

@@ -10,7 +10,7 @@ from typing import Any
 from numba import typeof, types
 
 from pgfast.compiler.explain import Complaint, complaint, type_in_words
-from pgfast.compiler.kernel import let_allocate, specialiser
+from pgfast.compiler.build import let_allocate, specialiser
 
 
 class CannotCompile(Exception):

@@ -8,21 +8,19 @@ fingerprinted is compiled and not kept: slow, never wrong.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import pickle
-import tempfile
-from copy import copy
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llvmlite.binding import address_of_symbol
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
-from numba.core.serialize import dumps
-from numba.core.typing import signature
-
+from pgfast.compiler.block import Form
 from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
 
-_HEADER = b"pgfast kernel 2 "
+if TYPE_CHECKING:
+    from pgfast.compiler.machine import MachineCode, ObjectFile
+
+_HEADER = b"pgfast kernel 3 "
 
 
 def cache_folder() -> Path:
@@ -40,110 +38,69 @@ def cached_files() -> list[Path]:
     return sorted(cache_folder().glob("*.kernel"))
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]
-    """Keyed by strings only, so that a file can be found without importing what it was compiled for."""
-
-    def __init__(self, function: Any, classes: tuple[type, ...] = ()) -> None:
-        self._classes = classes
-        self._name = function.__qualname__
-        self._py_func = function
-        self._impl = CompileResultCacheImpl.__new__(CompileResultCacheImpl)  # its locators are not wanted
-        self.enable()
-
-    @property
-    def cache_path(self) -> str:
-        return str(cache_folder())
-
-    def flush(self) -> None:
-        """Nothing is held in memory."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> tuple[str, ...]:
-        things = [*(str(a) for a in _arguments(sig)), *self._classes, self._py_func]
-        return (fingerprint(*things), environment_of_compilation(), *(str(s) for s in codegen.magic_tuple()))
-
-    def _file(self, sig: Any, codegen: Any) -> Path | None:
-        try:
-            key = self._index_key(sig, codegen)
-        except CannotFingerprint:
-            return None
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()
-        return cache_folder() / f"{self._name}-{digest[:32]}.kernel"
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """As numba's, but without importing first what compilation needs: that takes longer than loading."""
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-
-    def has(self, sig: Any, codegen: Any) -> bool:
-        """Is there a file for this signature that can be used?"""
-        return self._payload(sig, codegen) is not None
-
-    def _payload(self, sig: Any, codegen: Any) -> bytes | None:
-        """What was saved for this signature; None where it is missing, damaged, or could be somebody else's."""
-        path = self._file(sig, codegen)
-        if path is None or not _is_private(path.parent):
-            return None
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        header, _, payload = content.partition(b"\n")
-        return payload if header == _HEADER + hashlib.sha256(payload).hexdigest().encode() else None
-
-    def _load_overload(self, sig: Any, target_context: Any) -> Any:
-        payload = self._payload(sig, target_context.codegen())
-        if payload is None:
-            return None
-        try:
-            symbols, parts = pickle.loads(payload)
-        except (ImportError, AttributeError):  # it raises an exception, say, whose module is not there this time
-            return None
-        if any(address_of_symbol(symbol) is None for symbol in symbols):
-            target_context.refresh()  # numba's own functions, such as its allocator, have to be there then
-        return self._impl.rebuild(target_context, _with_types(parts, sig))
-
-    def _save_overload(self, sig: Any, data: Any) -> None:
-        if not self._impl.check_cachable(data):
-            return
-        path = self._file(sig, data.codegen)
-        if path is None:
-            return
-        try:
-            _make_private(path.parent)
-            payload = dumps((_symbols(data.library), _without_types(self._impl.reduce(data))))
-            _write_whole(path, _HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-        except (OSError, pickle.PicklingError):
-            return  # a cache that can't be written only costs time
+def has(function: Any, form: Form) -> bool:
+    """Is there a file for this kernel and these arguments that can be used?"""
+    return _content(_file(function, form)) is not None
 
 
-def _symbols(library: Any) -> list[str]:
-    """The functions that a kernel calls and doesn't contain."""
-    functions = library._final_module.functions
-    return sorted(f.name for f in functions if f.is_declaration and not f.name.startswith("llvm."))
+def load(function: Any, form: Form) -> MachineCode | None:
+    """The code for this kernel and these arguments, if it was saved."""
+    from pgfast.compiler.machine import MachineCode, MissingSymbol, ObjectFile
+
+    content = _content(_file(function, form))
+    if content is None:
+        return None
+    description, _, code = content.partition(b"\n")
+    file = ObjectFile(code, **json.loads(description))
+    try:
+        return MachineCode(file)
+    except MissingSymbol:
+        import_module("pgfast.compiler.runtime")  # numba's own functions, such as its allocator, are there then
+    try:
+        return MachineCode(file)
+    except MissingSymbol:
+        return None
 
 
-def _without_types(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The pieces of a compiled kernel without the types of its arguments: these have classes in them, and a class of a
-    script or a notebook is another one in each process."""
-    code, description, environment, typed, *rest = parts
-    description = copy(description)
-    description.argtypes = ()
-    return code, description, environment, typed.return_type, *rest
+def save(function: Any, form: Form, file: ObjectFile) -> None:
+    """Keep code for later; where that can't be, nothing happens."""
+    path = _file(function, form)
+    if path is None:
+        return
+    description = json.dumps({"symbols": file.symbols, "returns": file.returns})
+    content = description.encode() + b"\n" + file.code
+    try:
+        _make_private(path.parent)
+        _write_whole(path, _HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    except OSError:
+        return  # a cache that can't be written only costs time
 
 
-def _with_types(parts: tuple[Any, ...], sig: Any) -> tuple[Any, ...]:
-    """The pieces again with the types of the arguments that the kernel was asked for."""
-    code, description, environment, returns, *rest = parts
-    description.argtypes = _arguments(sig)
-    return code, description, environment, signature(returns, *description.argtypes), *rest
+def _file(function: Any, form: Form) -> Path | None:
+    """Where the code is kept; None where what it depends on can't be told apart from a changed version of itself."""
+    words, classes = form
+    try:
+        key = fingerprint(words, *classes, function), environment_of_compilation()
+    except CannotFingerprint:
+        return None
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()
+    return cache_folder() / f"{function.__qualname__}-{digest[:32]}.kernel"
 
 
-def _arguments(sig: Any) -> tuple[Any, ...]:
-    return tuple(sig.args if hasattr(sig, "args") else sig)
+def _content(path: Path | None) -> bytes | None:
+    """What was saved in a file; None where it is missing, damaged, or could be somebody else's."""
+    if path is None or not _is_private(path.parent):
+        return None
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    header, _, payload = content.partition(b"\n")
+    return payload if header == _HEADER + hashlib.sha256(payload).hexdigest().encode() else None
 
 
 def _is_private(folder: Path) -> bool:
-    """True when only this user can have written into `folder`: its files are unpickled."""
+    """True when only this user can have written into `folder`: its files are executed."""
     try:
         status = folder.stat()
     except OSError:
@@ -160,6 +117,8 @@ def _make_private(folder: Path) -> None:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Write so that a reader, or a process doing the same, sees the whole file or none."""
+    import tempfile
+
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as file:
         file.write(content)
     try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from enum import Enum
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -27,21 +30,53 @@ def fingerprint(*things: Any) -> str:
     return walker.hash.hexdigest()
 
 
-@cache
 def environment_of_compilation() -> str:
-    """Digest of what all kernels depend on: pgfast's sources, the versions of the compilers, and the flags."""
-    import llvmlite
-    import numba
-    from numba import config
+    """Digest of what all kernels depend on: pgfast's sources, the versions of the compilers, the processor, and flags.
+    Numba is not imported for it."""
+    from pgfast.compiler.machine import processor
 
+    return hashlib.sha256(repr((_sources_and_versions(), processor(), _flags())).encode()).hexdigest()
+
+
+@cache
+def _sources_and_versions() -> str:
     h = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
     for path in sorted(root.rglob("*.py")):
         h.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    h.update(repr((sys.version, numba.__version__, llvmlite.__version__, np.__version__)).encode())
-    flags = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "FULL_TRACEBACKS")
-    h.update(repr([(f, getattr(config, f, None)) for f in flags]).encode())
+    h.update(repr((sys.version, np.__version__, _version("numba"), _version("llvmlite"))).encode())
     return h.hexdigest()
+
+
+def _version(package: str) -> bytes | str:
+    """What tells this version of a package from others, if possible without importing it."""
+    spec = find_spec(package)
+    file = Path(spec.origin).with_name("_version.py") if spec is not None and spec.origin else None
+    return file.read_bytes() if file is not None and file.is_file() else str(import_module(package).__version__)
+
+
+_HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}
+_DEFAULTS = {
+    "OPT": 3,
+    "BOUNDSCHECK": None,
+    "DEBUGINFO_DEFAULT": 0,
+    "LOOP_VECTORIZE": 1,
+    "SLP_VECTORIZE": 0,
+    "FULL_TRACEBACKS": 0,
+}
+
+
+def _flags() -> list[tuple[str, Any]]:
+    """Numba's settings: from the environment, from its file, and those that a program has changed."""
+    found: list[tuple[str, Any]] = [(k, v) for k, v in os.environ.items() if k.startswith("NUMBA_")]
+    found = sorted((k, v) for k, v in found if k not in _HARMLESS)
+    file = Path(".numba_config.yaml")
+    if file.is_file():
+        found.append((file.name, file.read_bytes()))
+    if "numba" in sys.modules:
+        config = sys.modules["numba"].config
+        found += [(k, getattr(config, k, None)) for k, v in _DEFAULTS.items() if getattr(config, k, None) != v]
+    return found
 
 
 class _Walker:

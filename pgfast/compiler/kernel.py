@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator
-from types import FunctionType
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numba import config, njit, typeof
+from pgfast.compiler import cache
+from pgfast.compiler.block import Form, Words
 
-from pgfast.compiler.cache import KernelCache
-from pgfast.compiler.methods import bind
-from pgfast.compiler.parts import KernelCompiler
-from pgfast.compiler.references import ENTRY_POINTS, class_attribute
-from pgfast.compiler.templates import BORROWED, STRICT, Specialiser
+if TYPE_CHECKING:
+    from pgfast.compiler.machine import MachineCode
 
-_allocating: set[type] = set()
+compiled: list[str] = []  # the kernels that this process has compiled, one after the other
 
 
 class Preparation(NamedTuple):
@@ -26,113 +25,80 @@ class Preparation(NamedTuple):
     cache_hit: bool
 
 
+def compilation_is_off() -> bool:
+    """Is numba told to leave functions as they are?"""
+    if "numba.core.config" in sys.modules:
+        return bool(sys.modules["numba.core.config"].DISABLE_JIT)  # type: ignore[attr-defined]
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
 class Kernel:
     """An entry point called from Python. Releases the GIL; cached on disk by what its code really depends on, unless it
-    is not `kept`."""
+    is not `kept`. Code from the cache is loaded and called without numba."""
 
     def __init__(self, function: Callable[..., Any], kept: bool = True) -> None:
         self.function: Any = function
         self.kept = kept
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self._dispatchers: dict[tuple[tuple[type, ...], bool], Any] = {}
+        self._codes: dict[Form, MachineCode] = {}
+        self._libraries: dict[Form, Any] = {}  # numba's, of those compiled here
 
     def __call__(self, *args: Any) -> Any:
-        return self.dispatcher(*args)(*args)
+        if compilation_is_off():
+            return self.function(*args)
+        words = Words(args)
+        form = words.form
+        if form not in self._codes:
+            self.prepare(*args)
+        return self._codes[form](words)
 
     @property
     def is_compiled(self) -> bool:
         """Does a call run compiled code? Not where numba is switched off."""
-        return not config.DISABLE_JIT
-
-    def dispatcher(self, *args: Any) -> Any:
-        """The numba dispatcher for the classes of `args`; the plain function where compilation is switched off."""
-        if config.DISABLE_JIT:
-            return self.function
-        classes = tuple(dict.fromkeys(c for a in args for c in _classes(a)))
-        key = classes, any(c in _allocating for c in classes)
-        if key not in self._dispatchers:
-            specialised = specialiser(*key).copy(self.function)
-            dispatcher = njit(nogil=True, pipeline_class=KernelCompiler, **STRICT, **BORROWED)(specialised)
-            if self.kept:
-                dispatcher._cache = KernelCache(specialised, classes)
-            self._dispatchers[key] = dispatcher
-        return self._dispatchers[key]
+        return not compilation_is_off()
 
     def is_ready(self, *args: Any) -> bool:
         """Is the code for these arguments in memory, or in the cache?"""
-        if config.DISABLE_JIT:
-            return True
-        dispatcher, signature = self.dispatcher(*args), _signature(args)
-        if signature in dispatcher.overloads or not self.kept:
-            return signature in dispatcher.overloads
-        return bool(dispatcher._cache.has(signature, dispatcher.targetctx.codegen()))
+        form = Words(args).form
+        return compilation_is_off() or form in self._codes or (self.kept and cache.has(self.function, form))
 
     def prepare(self, *args: Any) -> Preparation:
         """Compile or load the code for these arguments without running it."""
-        if config.DISABLE_JIT:
+        form = Words(args).form
+        if compilation_is_off():
             return Preparation(0.0, 0.0, False)
-        dispatcher = self.dispatcher(*args)
-        signature = _signature(args)
-        if signature in dispatcher.overloads:
+        if form in self._codes:
             return Preparation(0.0, 0.0, True)
-        hits = sum(dispatcher.stats.cache_hits.values())
         start = time.perf_counter()
-        dispatcher.compile(signature)
+        code = cache.load(self.function, form) if self.kept else None
+        hit = code is not None
+        self._codes[form] = code or self._compiled(form, args)
         seconds = time.perf_counter() - start
-        hit = sum(dispatcher.stats.cache_hits.values()) > hits
         return Preparation(0.0, seconds, True) if hit else Preparation(seconds, 0.0, False)
+
+    def _compiled(self, form: Form, args: tuple[Any, ...]) -> MachineCode:
+        from pgfast.compiler.build import build
+        from pgfast.compiler.machine import MachineCode
+
+        compiled.append(self.__name__)
+        file, library, lasting = build(self.function, form[1], args)
+        self._libraries[form] = library
+        if self.kept and lasting:
+            cache.save(self.function, form, file)
+        return MachineCode(file)
 
     def assembly(self, *args: Any) -> str:
         """The machine code for these arguments; empty when it came from the cache."""
-        return "\n".join(self.dispatcher(*args).inspect_asm().values())
+        library = self._libraries.get(Words(args).form)
+        return library.get_asm_str() if library is not None else ""
 
     def intermediate_code(self, *args: Any) -> str:
-        """What LLVM made of it before it became machine code; of a kernel that is not kept."""
-        return str(self.dispatcher(*args).inspect_llvm(_signature(args)))
+        """What LLVM made of it before it became machine code; empty when it came from the cache."""
+        library = self._libraries.get(Words(args).form)
+        return library.get_llvm_str() if library is not None else ""
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Make `function` a Kernel."""
     return Kernel(function)
-
-
-def let_allocate(cls: type) -> None:
-    """Compile the methods of `cls`, and what they call, as code that may own memory. It is slower, so only for a class
-    whose methods can't be compiled otherwise."""
-    _allocating.add(cls)
-
-
-def specialiser(classes: tuple[type, ...], allocates: bool) -> Specialiser:
-    """Binds hooks to the methods of `classes`."""
-    for cls in classes:
-        bind(cls)
-    return Specialiser(_methods(classes), allocates)
-
-
-def _signature(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(typeof(a) for a in args)
-
-
-def _classes(thing: Any) -> Iterator[type]:
-    """The NamedTuple classes of a value and of what is in it."""
-    if isinstance(thing, tuple):
-        if hasattr(thing, "_fields"):
-            yield type(thing)
-        for element in thing:
-            yield from _classes(element)
-
-
-def _methods(classes: tuple[type, ...]) -> dict[str, FunctionType]:
-    """The methods of the classes by name: of an environment its entry points, for the others are its own affair. Two
-    classes can't answer the same hook in one kernel."""
-    found: dict[str, FunctionType] = {}
-    for cls in classes:
-        for name in ENTRY_POINTS if class_attribute(cls, "step") is not None else dir(cls):
-            value = class_attribute(cls, name)
-            if not isinstance(value, FunctionType) or name.startswith("_"):
-                continue
-            if name in found:
-                raise TypeError(f"both {cls.__name__} and {found[name].__qualname__} have a method {name}")
-            found[name] = value
-    return found

@@ -18,7 +18,8 @@ from numba.core.typing.templates import infer_getattr, make_overload_method_temp
 from numba.extending import overload, overload_attribute
 
 from pgfast.compiler.references import class_attribute, compiled_attributes, compiled_functions
-from pgfast.compiler.templates import STRICT, leaf
+from pgfast.compiler.specialise import STRICT
+from pgfast.compiler.templates import leaf
 
 _TUPLE_TYPES = (types.NamedTuple, types.NamedUniTuple)
 _serial = itertools.count()

@@ -16,6 +16,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
+from pgfast.compiler.entry import entry_module
+
 # LLVM keeps to half of AVX-512's width for the sake of old processors, whose clock it slowed; a preference, no demand.
 WHOLE_REGISTERS = '"prefer-vector-width"="512"'
 
@@ -64,6 +66,8 @@ class KernelLibrary(_Library):
             if part not in self._linking_libraries:
                 super().add_linking_library(part)
 
+    object_code: bytes
+
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
             if function.linkage == Linkage.weak_odr:
@@ -71,6 +75,11 @@ class KernelLibrary(_Library):
         manager, builder = self._codegen._module_pass_manager()
         with self._recorded_timings.record("Module passes (full optimization)", builder):
             manager.run(self._final_module, builder)
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self.object_code = self._codegen._tm.emit_object(self._final_module)
+        self._finalized = True
 
 
 def _with_parts(library: Any) -> Iterator[Any]:
@@ -80,25 +89,33 @@ def _with_parts(library: Any) -> Iterator[Any]:
             yield from _with_parts(inner)
 
 
+class _Lowering(NativeLowering):  # type: ignore[misc]
+    """Lowers without numba's wrappers and without machine code."""
+
+    def lower(self, state: Any, library: Any) -> Any:
+        state.flags.no_compile = True
+        state.flags.no_cpython_wrapper = True
+        state.flags.no_cfunc_wrapper = True
+        state.library = library
+        state.library.enable_object_caching()
+        super().run_pass(state)
+        result = state["cr"]
+        key: Any = [].append  # stands for an entry point that Python can call, of which there is none
+        state["cr"] = _LowerResult(result.fndesc, result.call_helper, cfunc=key, env=result.env)
+        return state["cr"]
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
-class PartLowering(NativeLowering):  # type: ignore[misc]
-    """Lowers without wrappers and without machine code."""
+class PartLowering(_Lowering):
+    """Lowers a part."""
 
     _name = "pgfast_part_lowering"
 
     def run_pass(self, state: Any) -> bool:
-        state.flags.no_compile = True
-        state.flags.no_cpython_wrapper = True
-        state.flags.no_cfunc_wrapper = True
-        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        super().run_pass(state)
-        result = state["cr"]
+        result = self.lower(state, PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname))
         state.library.cold = not state.flags.forceinline
         state.library.main = result.fndesc.llvm_func_name
-        key: Any = [].append  # stands for an entry point, which a part, never called from C, doesn't have
-        state.targetctx.insert_user_function(key, result.fndesc, [state.library])
-        state["cr"] = _LowerResult(result.fndesc, result.call_helper, cfunc=key, env=result.env)
+        state.targetctx.insert_user_function(result.cfunc, result.fndesc, [state.library])
         return True
 
 
@@ -114,15 +131,15 @@ class ApartLowering(PartLowering):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class KernelLowering(NativeLowering):  # type: ignore[misc]
-    """Lowers into a library that takes in all parts."""
+class KernelLowering(_Lowering):
+    """Lowers into a library that takes in all parts and has an entry for a block of arguments."""
 
     _name = "pgfast_kernel_lowering"
 
     def run_pass(self, state: Any) -> bool:
-        state.library = KernelLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        return bool(super().run_pass(state))
+        result = self.lower(state, KernelLibrary(state.targetctx.codegen(), state.func_id.func_qualname))
+        state.library.add_ir_module(entry_module(state.targetctx, result.fndesc))
+        return True
 
 
 class _Compiler(CompilerBase):  # type: ignore[misc]

@@ -1,0 +1,102 @@
+"""Machine code brought into memory and called, without numba: that takes longer to load than a short training."""
+
+from __future__ import annotations
+
+import ctypes
+import pickle
+import sys
+from contextlib import suppress
+from functools import cache
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+
+from pgfast.compiler.block import EXCEPTION, RESULT, Words
+
+ENTRY = "pgfast_kernel"  # the function of an object file: takes the address of a block, gives a status
+_OK, _NONE, _FIRST_OF_USERS = 0, -2, 1  # statuses of numba's calling convention
+
+
+class ObjectFile(NamedTuple):
+    """A compiled kernel, as it is kept."""
+
+    code: bytes
+    symbols: list[str]  # functions that it calls and doesn't contain
+    returns: str  # "int" or "nothing"
+
+
+class MissingSymbol(Exception):
+    """Code calls something that isn't in this process."""
+
+
+@cache
+def processor() -> tuple[str, str, str]:
+    """What code is compiled for here: platform, processor and its features."""
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _has(symbol: str) -> bool:
+    """Can code of this process call that function?"""
+    if llvm.address_of_symbol(symbol) is not None:
+        return True
+    _load_mathematics()
+    return llvm.address_of_symbol(symbol) is not None
+
+
+@cache
+def _load_mathematics() -> None:
+    """C's mathematical functions, where they are in a library of their own."""
+    if sys.platform.startswith("linux"):
+        with suppress(RuntimeError):  # another C library has them elsewhere
+            llvm.load_library_permanently("libm.so.6")
+
+
+class MachineCode:
+    """An object file in memory, in an engine of its own: no name of one can meet a name of another."""
+
+    def __init__(self, file: ObjectFile) -> None:
+        for symbol in file.symbols:
+            if not _has(symbol):
+                raise MissingSymbol(symbol)
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_triple(processor()[0]).create_target_machine(jit=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(file.code))
+        self._engine.finalize_object()
+        self.address = self._engine.get_function_address(ENTRY)
+        self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.address)  # lets go of the GIL
+        self._returns = file.returns
+
+    def __call__(self, words: Words) -> Any:
+        """Call it; raises what the code raises."""
+        block = words.block()
+        status = self._enter(block)
+        if status not in (_OK, _NONE):
+            raise exception(status, block)
+        return ctypes.c_int64.from_buffer(block, 8 * RESULT).value if self._returns == "int" else None
+
+
+class _Raised(ctypes.Structure):
+    """How numba describes an exception: pickled, and where it has arguments known only at run time, how to get them."""
+
+    _fields_ = [  # noqa: RUF012
+        ("pickled", ctypes.c_void_p),
+        ("size", ctypes.c_int32),
+        ("arguments", ctypes.c_void_p),
+        ("unwrap", ctypes.c_void_p),
+        ("dynamic", ctypes.c_int32),
+    ]
+
+
+def exception(status: int, block: Any) -> BaseException:
+    """What a kernel raised."""
+    if status < _FIRST_OF_USERS:
+        return SystemError(f"a kernel ended with status {status}")
+    raised = _Raised.from_address(ctypes.c_void_p.from_buffer(block, 8 * EXCEPTION).value or 0)
+    kind, arguments, _ = pickle.loads(ctypes.string_at(raised.pickled, raised.size))
+    if raised.dynamic > 0:
+        unwrap = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(raised.unwrap)
+        found = iter(unwrap(raised.arguments))
+        arguments = tuple(next(found) if type(a).__module__.startswith("llvmlite") else a for a in arguments)
+    return RuntimeError("no exception to raise again") if kind is None else kind(*arguments)

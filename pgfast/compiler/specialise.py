@@ -1,0 +1,78 @@
+"""Templates made into code for one combination of classes: every function is copied with other globals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+from numba import njit
+
+from pgfast.compiler.parts import ApartCompiler, PartCompiler
+from pgfast.compiler.references import global_names, is_library
+from pgfast.compiler.templates import APART, HOOK, UNIT, defaults, kinds
+
+STRICT = {"error_model": "numpy"}  # x / 0 is inf as in NumPy; an exception in a loop body stops the vectoriser
+BORROWED = {"_nrt": False}  # kernels allocate nothing and own nothing: no reference counting of their arguments
+OWNED = {"_nrt": True}  # said aloud, since numba hands the caller's choice on to the callee
+
+twins: dict[Any, Any] = {}
+
+
+def twin(function: Callable[..., Any], instruction: Any) -> None:
+    """In compiled code, `instruction` (a numba intrinsic) takes the place of `function`."""
+    twins[function] = instruction
+
+
+class Specialiser:
+    """Copies functions with globals bound for one combination; each function is copied once.
+
+    `methods` gives, for each hook name, the function that takes its place. Functions from outside pgfast (a user's
+    methods and helpers) are inlined as leaves are; only where `allocates` is true can they own memory.
+    """
+
+    def __init__(self, methods: Mapping[str, FunctionType], allocates: bool) -> None:
+        self.methods = dict(methods)
+        self.allocates = allocates
+        self.copies: dict[Any, Any] = {}
+
+    def copy(self, function: FunctionType) -> FunctionType:
+        """`function` with its globals replaced."""
+        replaced = dict(function.__globals__)
+        for name in global_names(function):
+            if name in replaced:
+                replaced[name] = self.substitute(replaced[name])
+        copy = FunctionType(function.__code__, replaced, function.__name__, function.__defaults__, function.__closure__)
+        copy.__qualname__ = function.__qualname__
+        copy.__module__ = function.__module__
+        return copy
+
+    def substitute(self, value: Any) -> Any:
+        """What stands in compiled code for a global."""
+        if not isinstance(value, FunctionType):
+            return value
+        if value in twins:
+            return twins[value]
+        if value in self.copies:
+            return self.copies[value]
+        kind = kinds.get(value)
+        if kind == HOOK:
+            method = self.methods.get(value.__name__) or defaults.get(value.__name__)
+            return self.compiled(method, True) if method is not None else value
+        if kind is None and _belongs_to_libraries(value):
+            return value
+        return self.compiled(value, kind != UNIT, kind == APART)
+
+    def compiled(self, function: FunctionType, inline: bool, apart: bool = False) -> Any:
+        """The dispatcher of a function's copy; `apart`: its arguments share no memory."""
+        if function not in self.copies:
+            memory = OWNED if self.allocates and not is_library(function.__module__ or "") else BORROWED
+            part = njit(pipeline_class=ApartCompiler if apart else PartCompiler, forceinline=inline, **STRICT, **memory)
+            self.copies[function] = part(self.copy(function))
+        return self.copies[function]
+
+
+def _belongs_to_libraries(function: FunctionType) -> bool:
+    """True for functions that numba itself knows what to do with."""
+    root = (function.__module__ or "").partition(".")[0]
+    return root in ("numba", "numpy", "math", "cmath", "operator", "builtins")
