@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.training import Job, Problem, failures, read_log, total_steps
+
+if TYPE_CHECKING:
+    from pgfast.inference import Predictor
 
 ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
@@ -116,7 +119,7 @@ class Engine:
         )
         self._prepare()
         self._evaluated = 0
-        self._predictions = 0
+        self._predictor: Predictor | None = None
 
     def _first_theta(self) -> np.ndarray:
         k, shape = self.settings.runs, self.model.shape
@@ -176,11 +179,23 @@ class Engine:
 
     # ---- what can be done
 
-    def compile(self) -> Preparation:
-        """Compile the kernels now, or load them from the cache, rather than when they are first needed. Says how
-        long it took."""
+    def compile(self, *, everything: bool = False, announce: Callable[[], None] | None = None) -> Preparation:
+        """Compile what `learn` and `evaluate` need now, or load it from the cache, rather than when it is first needed;
+        with `everything` also the kernel that other batch sizes and numbers of runs take, and the one of `predict`.
+        `announce` is called before something is compiled. Says how long it took."""
         learner = self._learner._replace(clock=self._learner.clock.copy())
-        return Job(self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1).prepare()
+        first = Job(self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1)
+        made = [first.prepare(announce)]
+        if everything and not self.settings.in_loop:  # where lanes are always runs
+            other = Job(
+                self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1, by_runs=not first.by_runs
+            )
+            made.append(other.prepare(announce))
+        if everything:
+            made.append(self._ready_to_predict().preparation)
+        return Preparation(
+            sum(m.compile_seconds for m in made), sum(m.load_seconds for m in made), all(m.cache_hit for m in made)
+        )
 
     def learn(
         self,
@@ -208,7 +223,15 @@ class Engine:
             self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads
         )
         seen = Recorder(job, every, count, steps_before)
-        done = job.run(lambda: seen.look(callback))
+
+        def between() -> bool | None:
+            self._forget()
+            return seen.look(callback)
+
+        try:
+            done = job.run(between)
+        finally:
+            self._forget()
         curve = seen.curve()
         return Training(
             episodes=int(clock[:, EPISODES].max()) - first,
@@ -221,6 +244,11 @@ class Engine:
             stopped=not done,
             failed=tuple(failures(self._learner)),
         )
+
+    def _forget(self) -> None:
+        """The policy has changed: what predicts reads it anew."""
+        if self._predictor is not None:
+            self._predictor.forget()
 
     def _points_apart(self, episodes: int) -> int:
         batch = self.settings.batch
@@ -255,23 +283,22 @@ class Engine:
         return evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
 
     def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
-        """The action for an observation, or an array of actions for a sequence of them: sampled, or the preferred one.
+        """The action for an observation, or an array of actions for an array of them: sampled, or the preferred one.
 
-        Discrete observations are ints, others floats or arrays whose last axis is the observation's.
+        Discrete observations are ints, others floats, tuples or arrays whose last axis is the observation's. The n-th
+        action drawn from an engine depends on the seed, the policy and n, not on whether observations come alone or
+        together.
         """
-        probabilities = self.probabilities(obs, run=run)
-        if deterministic:
-            actions = np.argmax(probabilities, axis=-1)
-        else:
-            from pgfast.random import PREDICT, make_key, uniform
+        if not 0 <= run < self.settings.runs:
+            raise PgfastError(f"run is {run}: it must be from 0 to {self.settings.runs - 1}.")
+        return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run)
 
-            flat = probabilities.reshape(-1, probabilities.shape[-1])
-            key = make_key(self.settings.seed, run, self._predictions, 0, PREDICT)
-            self._predictions += 1
-            u = np.array([uniform(key, i) for i in range(len(flat))])
-            actions = (np.cumsum(flat, axis=1)[:, :-1] <= u[:, None]).sum(axis=1).reshape(probabilities.shape[:-1])
-        actions = actions + self.traits.first_action
-        return int(actions) if np.ndim(actions) == 0 else actions
+    def _ready_to_predict(self) -> Predictor:
+        if self._predictor is None:
+            from pgfast.inference import Predictor
+
+            self._predictor = Predictor(self.model, self.source.env, self.traits, self._learner, self.settings.seed)
+        return self._predictor
 
     def probabilities(self, obs: Any, *, run: int = 0) -> np.ndarray:
         """π(·|observation), shape (…, A)."""

@@ -1,14 +1,22 @@
-"""A policy's preferences and probabilities in NumPy, for a few observations at a time."""
+"""What a policy makes of observations that its user has: probabilities in NumPy, actions by a kernel."""
 
 from __future__ import annotations
 
+import struct
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from pgfast.errors import PgfastError
+from pgfast.features import EnvironmentFeatures
+from pgfast.kernels.learner import Learner
+from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, predict
 from pgfast.models import Model
 from pgfast.probe import Traits
+
+ROOM = 1024  # observations that a call of the kernel takes
 
 
 def softmax(h: np.ndarray) -> np.ndarray:
@@ -20,49 +28,154 @@ def softmax(h: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
-    """h(s, ·) for each observation, (…, A); raises PgfastError for an observation outside the space."""
+def checked(traits: Traits, obs: Any) -> np.ndarray:
+    """One observation or an array of them: whole numbers (…), or floats (…, D); raises PgfastError for one outside the
+    space."""
     if traits.n_observations is not None:
         index = np.asarray(obs)
         if index.dtype.kind not in "iu":
             raise PgfastError(f"The observation {obs!r} is no whole number: it must be one of {traits.n_observations}.")
-        row = index - traits.first_observation
-        if np.any((row < 0) | (row >= traits.n_observations)):
-            last = traits.first_observation + traits.n_observations - 1
+        last = traits.first_observation + traits.n_observations - 1
+        if np.any((index < traits.first_observation) | (index > last)):
             raise PgfastError(f"The observation {obs!r} is not from {traits.first_observation} to {last}.")
-        if model.name == "tabular":
-            return np.asarray(theta[row])
-        if model.name == "linear":
-            return np.asarray(theta.T[row])
+        return index
     x = np.asarray(obs, float)
-    if traits.n_observations is None:
-        size = len(traits.observation) if isinstance(traits.observation, tuple) else 1
-        x = x[..., None] if size == 1 and (x.ndim == 0 or x.shape[-1] != 1) else x
-        if x.shape[-1] != size:
-            raise PgfastError(f"The observation {obs!r} has {x.shape[-1]} numbers: this environment's have {size}.")
-        if not np.all(np.isfinite(x)):
-            raise PgfastError(f"The observation {obs!r} has an entry that is not finite.")
-    if model.name == "linear":
-        if model.policy.features.bias:
-            x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
-        return np.asarray(x @ theta.T)
-    return _state_action(model, env, traits, theta, obs, x)
+    size = len(traits.observation) if isinstance(traits.observation, tuple) else 1
+    x = x[..., None] if size == 1 and (x.ndim == 0 or x.shape[-1] != 1) else x
+    if x.shape[-1] != size:
+        raise PgfastError(f"The observation {obs!r} has {x.shape[-1]} numbers: this environment's have {size}.")
+    if not np.all(np.isfinite(x)):
+        raise PgfastError(f"The observation {obs!r} has an entry that is not finite.")
+    return x
 
 
-def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any, x: np.ndarray) -> np.ndarray:
+def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
+    """h(s, ·) for each observation, (…, A); raises PgfastError for an observation outside the space."""
+    x = checked(traits, obs)
+    discrete = traits.n_observations is not None
+    if model.name == "state-action":
+        return _state_action(model, env, traits, theta, x)
+    if discrete:
+        row = x - traits.first_observation
+        return np.asarray(theta[row] if model.tabular else theta.T[row])
+    if model.policy.features.bias:
+        x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
+    return np.asarray(x @ theta.T)
+
+
+def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
+    discrete = traits.n_observations is not None
+    shape = x.shape if discrete else x.shape[:-1]
     if model.policy.features.constant:
-        shape = np.shape(obs) if traits.n_observations is not None else x.shape[:-1]
         return np.broadcast_to(theta, (*shape, len(theta)))
     actions = range(traits.first_action, traits.first_action + traits.n_actions)
-    single = traits.n_observations is not None
-    flat = np.asarray(obs).reshape(-1) if single else x.reshape(-1, x.shape[-1])
-    scalar = not single and not isinstance(traits.observation, tuple)
-    rows = [
-        [
-            np.dot(theta, env.features(int(o) if single else (float(o[0]) if scalar else tuple(map(float, o))), a))
-            for a in actions
-        ]
-        for o in flat
-    ]
-    shape = np.shape(obs) if single else x.shape[:-1]
+    seen: list[Any] = x.reshape(-1).tolist()
+    if isinstance(traits.observation, tuple):
+        seen = [tuple(o) for o in x.reshape(-1, x.shape[-1]).tolist()]
+    rows = [[np.dot(theta, env.features(o, a)) for a in actions] for o in seen]
     return np.array(rows).reshape(*shape, traits.n_actions)
+
+
+class Predictor:
+    """Actions for one observation at a time, or many: a kernel with its arguments, ready for the next call.
+
+    It holds what it has read of the parameters: `forget` after they have changed.
+    """
+
+    def __init__(self, model: Model, env: Any, traits: Traits, learner: Learner, seed: int) -> None:
+        self.traits = traits
+        self.number = 0  # of observations for which an action has been drawn
+        like = traits.observation
+        elements = like if isinstance(like, tuple) else (like,)
+        self._discrete = traits.n_observations is not None
+        width, count = (0, ROOM) if self._discrete else (len(elements), 0)
+        own = isinstance(getattr(model.policy, "features", None), EnvironmentFeatures)
+        order = np.zeros(ORDER, np.int64)
+        order[LOWEST] = traits.first_observation
+        order[HIGHEST] = traits.first_observation + (traits.n_observations or 0) - 1
+        self._real, self._whole, self._actions = np.zeros((ROOM, width)), np.zeros(count, np.int64), np.zeros(ROOM, int)
+        self._kept = (
+            observed(env) if own else None,
+            like, model.policy, learner, model.workspace(like, 0, True), model.memory(1.0, 0, True, 1),
+            np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32),
+            self._real, self._whole, _places(elements), order, self._actions,
+        )  # fmt: skip
+        self.preparation = predict.prepare(*self._kept)
+        self._call = predict.bind(*self._kept)
+        self._order: Any = order.data  # quicker than an array, an element at a time
+        self._first: Any = self._whole.data
+        self._numbers = self._real.data
+        self._pack = struct.Struct(f"{width}d").pack_into
+        self._lock = Lock()
+
+    def forget(self) -> None:
+        """Read the parameters anew when next called."""
+        self._order[LOADED] = 0
+
+    def predict(self, obs: Any, deterministic: bool, run: int) -> Any:
+        """An action, or an array of actions for an array of observations."""
+        with self._lock:
+            try:
+                if self._discrete and type(obs) is not bool:
+                    self._first[0] = obs
+                elif type(obs) is tuple or type(obs) is list:
+                    self._pack(self._numbers, 0, *obs)
+                elif type(obs) is np.ndarray and obs.ndim == 1:
+                    self._pack(self._numbers, 0, *obs.tolist())
+                else:
+                    return self._predict_many(obs, deterministic, run)
+            except (struct.error, TypeError, ValueError):  # many, or not in the space
+                return self._predict_many(obs, deterministic, run)
+            order = self._order
+            order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = 1, run, self.number, deterministic
+            action = self._call()
+            if action < 0:
+                return self._predict_many(obs, deterministic, run)
+            if not deterministic:
+                self.number += 1
+            return action + self.traits.first_action
+
+    def _predict_many(self, obs: Any, deterministic: bool, run: int) -> Any:
+        x = checked(self.traits, obs)
+        shape = x.shape if self._discrete else x.shape[:-1]
+        given, room = (x.reshape(-1), self._whole) if self._discrete else (x.reshape(-1, x.shape[-1]), self._real)
+        actions = np.empty(len(given), np.int64)
+        order = self._order
+        for first in range(0, len(given), ROOM):
+            part = given[first : first + ROOM]
+            room[: len(part)] = part
+            order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = len(part), run, self.number, deterministic
+            self._call()
+            actions[first : first + ROOM] = self._actions[: len(part)]
+            if not deterministic:
+                self.number += len(part)
+        actions += self.traits.first_action
+        return int(actions[0]) if shape == () else actions.reshape(shape)
+
+
+def _places(elements: tuple[Any, ...]) -> np.ndarray:
+    """Where each number of an observation goes: row r of the floats, or −1 − row r of the ints."""
+    floats, ints, places = 0, 0, []
+    for element in elements:
+        if isinstance(element, float):
+            places.append(floats)
+            floats += 1
+        else:
+            places.append(-1 - ints)
+            ints += 1
+    return np.array(places, np.int64)
+
+
+def observed(env: Any) -> Any:
+    """The same environment, but its states are what is observed."""
+    cls: Any = type(env)
+    return _observed(cls)(*env)
+
+
+@cache
+def _observed(cls: Any) -> Any:
+    def observe(self: Any, state: Any) -> Any:
+        return state
+
+    names = {"observe": observe, "__module__": cls.__module__, "__qualname__": cls.__qualname__, "__slots__": ()}
+    return type(cls.__name__, (cls,), names)

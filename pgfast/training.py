@@ -124,6 +124,7 @@ class Job:
     log_every: int | None = None
     log_origin: int | None = None
     threads: int | None = None
+    by_runs: bool | None = None  # are lanes runs? By default as suits the problem
     seconds: float = 0.0
     compile_seconds: float = 0.0
     load_seconds: float = 0.0
@@ -132,7 +133,8 @@ class Job:
     budget: int = FIRST_BUDGET
 
     def __post_init__(self) -> None:
-        self.by_runs = chooses_runs(self.problem, self.runs)
+        if self.by_runs is None:
+            self.by_runs = chooses_runs(self.problem, self.runs)
         self.kernel: Kernel = work_on_runs if self.by_runs else work_on_batches
         self.plan = self._plan()
         self.team = make_team()
@@ -210,8 +212,8 @@ class Job:
             worker.workspace, worker.memory, worker.room, self.team, budget,
         )  # fmt: skip
 
-    def prepare(self) -> Preparation:
-        """Compile the kernel, or load it from the cache."""
+    def prepare(self, announce: Callable[[], None] | None = None) -> Preparation:
+        """Compile the kernel, or load it from the cache; `announce` is called before it is compiled."""
         self.workers = [self._worker() for _ in range(self.threads or 1)]
         arguments = self._arguments(self.workers[0], 1)
         if not self.kernel.is_ready(*arguments):
@@ -219,6 +221,8 @@ class Job:
             from pgfast.rehearsal import rehearse
 
             rehearse(self.problem.env, self.problem.traits)
+            if announce is not None:
+                announce()
             self.compile_seconds += time.perf_counter() - start
         made = self.kernel.prepare(*arguments)
         self.compile_seconds += made.compile_seconds

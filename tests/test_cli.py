@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,18 +177,53 @@ def test_check_of_a_bundled_environment() -> None:
     assert all(c["ok"] for c in said["checks"])
 
 
+@pytest.mark.slow
 def test_cache_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was compiled ahead of time serves any batch size and number of runs, and predictions."""
     monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path / "kernels"))
     assert answer("cache", "status") == {"folder": str(tmp_path / "kernels"), "kernels": 0, "bytes": 0}
-    (warmed,) = answer("cache", "warm", "ShortCorridor")["environments"]
+    warm = pgfast("cache", "warm", "ShortCorridor", "--baseline", "mean", "--json")
+    (warmed,) = json.loads(warm.stdout)["environments"]
     assert warmed["compile_seconds"] > 0
+    assert re.fullmatch(r"pgfast: compiling ShortCorridor, state-action policy … \d+\.\d s, .*\n", warm.stderr)
     full = answer("cache", "status")
-    assert full["kernels"] == 1
+    assert full["kernels"] == 3
     assert full["bytes"] > 1000
-    (again,) = answer("cache", "warm", "ShortCorridor")["environments"]
-    assert again["compile_seconds"] == 0
+    assert pgfast("cache", "warm", "ShortCorridor", "--baseline", "mean").stderr == ""
+    for batch, runs in ((1, 1), (1, 40), (512, 1)):
+        out = tmp_path / f"{batch}-{runs}"
+        options = ["--batch", batch, "--runs", runs, "--episodes", 1024, "--baseline", "mean", "--out", out, "--json"]
+        done = pgfast("train", "ShortCorridor", *options)
+        assert (json.loads(done.stdout)["compile_seconds"], done.stderr) == (0, "")
+    code = f"import pgfast, sys; e = pgfast.Engine.load({str(out)!r}); e.predict(0); assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert answer("cache", "clear") == full
     assert answer("cache", "status")["kernels"] == 0
+
+
+def imported(code: str) -> set[str]:
+    """The packages and modules that a process has imported when it ends."""
+    ends = "import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+    done = subprocess.run([sys.executable, "-c", ends + code], capture_output=True, text=True, check=True)
+    return {name for module in done.stderr.split() for name in (module, module.partition(".")[0])}
+
+
+COMMAND = "from pgfast.cli import app\napp({!r})"
+DEAR = {"llvmlite", "matplotlib", "numba", "numpy", "pydantic", "gymnasium", "safetensors", "scipy"}
+
+
+def test_help_imports_little() -> None:
+    assert not imported(COMMAND.format(["--help"])) & (DEAR | {"pgfast.engine"})
+
+
+def test_training_without_compilation_imports_little(tmp_path: Path) -> None:
+    """What is in the cache is run without numba; the picture is another process's; scipy's quantiles are not needed."""
+    options = ["train", "ShortCorridor", "--episodes", "100", "--evaluation-episodes", "100", "--quiet", "--out"]
+    pgfast(*options, tmp_path / "first")
+    assert (tmp_path / "first" / "curve.png").exists()
+    seen = imported(COMMAND.format([*options, str(tmp_path / "second")]))
+    assert {"numpy", "llvmlite.binding", "pgfast.engine"} <= seen
+    assert not seen & {"matplotlib", "numba", "scipy", "rich", "multiprocessing", "pgfast.checker", "pgfast.workloads"}
 
 
 def test_help_and_version() -> None:

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pgfast.cli.options import Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+from pgfast.cli.progress import compile_aloud
 
 app = typer.Typer(help="Compiled kernels on disk: status, warm, clear.", no_args_is_help=True)
 
@@ -22,21 +24,25 @@ def status(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) ->
 
 
 @app.command()
+@takes_settings
 def warm(
     env: Annotated[
         list[str] | None, typer.Argument(help="Environments; by default all listed by `pgfast envs`.")
     ] = None,
+    env_parameters: Parameters = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    **settings: Any,
 ) -> None:
-    """Compile the kernels of environments with their usual settings, so that later runs start at once."""
+    """Compile all kernels that environments need with these settings, so that later runs start at once."""
     from pgfast.engine import Engine
     from pgfast.environments import listed
 
     done: list[dict[str, Any]] = []
     for name in env or listed():
-        made = Engine(name).compile()
+        engine = Engine(name, env_parameters=parameters(env_parameters), **given(settings))
+        made = compile_aloud(engine, quiet=quiet, everything=True)
         done.append({"env": name, "compile_seconds": made.compile_seconds, "load_seconds": made.load_seconds})
 
     def rows() -> list[tuple[str, str]]:

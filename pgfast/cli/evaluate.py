@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts, span
+from pgfast.cli.progress import compile_aloud
 from pgfast.cli.train import Threads, check_threads
 
 
@@ -28,6 +29,7 @@ def evaluate(
     from pgfast.engine import Engine
 
     engine = Engine.load(run, env=env)
+    compile_aloud(engine, quiet=quiet)
     result = engine.evaluate(episodes, deterministic=deterministic, threads=threads)
     settings = engine.settings
     data: dict[str, Any] = {

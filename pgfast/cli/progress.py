@@ -6,13 +6,17 @@ import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pgfast.cli.output import short
 
 if TYPE_CHECKING:
+    from pgfast.compiler import Preparation
+    from pgfast.engine import Engine
     from pgfast.results import Progress
 
 
@@ -66,7 +70,7 @@ class Bar:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task("compiling", total=None, done="(kept for the next time)")
+            self._task = self._bar.add_task("loading", total=None, done="")
             self._bar.start()
         return self
 
@@ -74,10 +78,10 @@ class Bar:
         if self.visible:
             self._bar.stop()
 
-    def stage(self, name: str) -> None:
+    def stage(self, name: str, note: str = "") -> None:
         """Say what is going on while no progress can be shown."""
         if self.visible:
-            self._bar.reset(self._task, description=name, total=None, done="")
+            self._bar.reset(self._task, description=name, total=None, done=note)
 
     def show(self, p: Progress) -> None:
         """Show where training stands."""
@@ -97,3 +101,22 @@ def watch(bar: Bar, interruption: Interruption) -> Callable[[Progress], bool]:
         return interruption.signal is None
 
     return callback
+
+
+def compile_aloud(engine: Engine, bar: Bar | None = None, quiet: bool = False, everything: bool = False) -> Preparation:
+    """`Engine.compile`; when that isn't a matter of loading, says on stderr what is compiled and how long it took."""
+    what = f"compiling {Path(engine.settings.env).name}, {engine.model.name} policy"
+    since: list[float] = []
+
+    def announce() -> None:
+        if bar is not None and bar.visible:
+            bar.stage(what, "(kept for the next time)")
+        elif not quiet and not since:
+            print(f"pgfast: {what} …", end="", file=sys.stderr, flush=True)
+            since.append(time.perf_counter())
+
+    try:
+        return engine.compile(everything=everything, announce=announce)
+    finally:
+        if since:
+            print(f" {time.perf_counter() - since[0]:.1f} s, kept for the next time", file=sys.stderr)

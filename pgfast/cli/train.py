@@ -9,7 +9,7 @@ import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, finite, short, span
-from pgfast.cli.progress import Bar, Interruption, watch
+from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
 
@@ -56,7 +56,7 @@ def train(
         path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
         with RunFolder(path) as folder:
             with Bar(not (as_json or quiet)) as bar:
-                compiled = engine.compile()
+                compiled = compile_aloud(engine, bar, quiet)
                 interruption.training = True
                 folder.begin(engine)
                 training = engine.learn(callback=watch(bar, interruption), threads=threads)

@@ -9,8 +9,8 @@ from typing import Any
 
 from numba import typeof, types
 
-from pgfast.compiler.explain import Complaint, complaint, type_in_words
 from pgfast.compiler.build import let_allocate, specialiser
+from pgfast.compiler.explain import Complaint, complaint, type_in_words
 
 
 class CannotCompile(Exception):

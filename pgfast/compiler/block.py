@@ -8,7 +8,6 @@ with the same *form* are of the same type to numba.
 from __future__ import annotations
 
 import struct
-from ctypes import create_string_buffer
 from typing import Any
 
 import numpy as np
@@ -35,12 +34,10 @@ class Words:
         """Their types: in words, with numbers that stand for the NamedTuple classes that follow."""
         return " ".join(self._form), tuple(self._classes)
 
-    def block(self) -> Any:
-        """A new block, a ctypes buffer; the arrays must outlive it."""
+    def block(self) -> np.ndarray:
+        """A new block, int64; the arrays among the arguments must outlive it."""
         packed = struct.pack("=" + "".join(self._codes), *self._words)
-        block = create_string_buffer(8 * FIRST + len(packed))
-        block[8 * FIRST : 8 * FIRST + len(packed)] = packed
-        return block
+        return np.frombuffer(bytearray(8 * FIRST) + packed, np.int64)
 
     def _put(self, form: str, code: str, *words: Any) -> None:
         self._form.append(form)

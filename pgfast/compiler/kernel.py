@@ -28,7 +28,7 @@ class Preparation(NamedTuple):
 def compilation_is_off() -> bool:
     """Is numba told to leave functions as they are?"""
     if "numba.core.config" in sys.modules:
-        return bool(sys.modules["numba.core.config"].DISABLE_JIT)  # type: ignore[attr-defined]
+        return bool(sys.modules["numba.core.config"].DISABLE_JIT)
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
@@ -52,6 +52,15 @@ class Kernel:
         if form not in self._codes:
             self.prepare(*args)
         return self._codes[form](words)
+
+    def bind(self, *args: Any) -> Callable[[], int]:
+        """A function that calls the kernel with these arguments every time; keep the arrays among them, which are
+        read anew. For kernels that take less time than a call usually costs: it keeps the GIL."""
+        if compilation_is_off():
+            return lambda: int(self.function(*args))
+        self.prepare(*args)
+        words = Words(args)
+        return self._codes[words.form].bind(words)
 
     @property
     def is_compiled(self) -> bool:

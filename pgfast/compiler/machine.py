@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import pickle
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
+import numpy as np
 
 from pgfast.compiler.block import EXCEPTION, RESULT, Words
 
@@ -65,22 +67,36 @@ class MachineCode:
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(file.code))
         self._engine.finalize_object()
         self.address = self._engine.get_function_address(ENTRY)
-        self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.address)  # lets go of the GIL
-        self._returns = file.returns
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.address)  # lets go of the GIL
+        self._call_at_once = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.address)  # keeps it
+        self._returns_int = file.returns == "int"
 
     def __call__(self, words: Words) -> Any:
         """Call it; raises what the code raises."""
         block = words.block()
-        status = self._enter(block)
+        status = self._call(block.ctypes.data)
         if status not in (_OK, _NONE):
             raise exception(status, block)
-        return ctypes.c_int64.from_buffer(block, 8 * RESULT).value if self._returns == "int" else None
+        return int(block[RESULT]) if self._returns_int else None
+
+    def bind(self, words: Words) -> Callable[[], int]:
+        """A function that calls it with these arguments every time, in a fraction of a microsecond."""
+        block, enter = words.block(), self._call_at_once
+        address, view = block.ctypes.data, memoryview(block)  # type: ignore[arg-type]
+
+        def call() -> int:
+            status = enter(address)
+            if status != _OK:
+                raise exception(status, block)
+            return view[RESULT]
+
+        return call
 
 
 class _Raised(ctypes.Structure):
     """How numba describes an exception: pickled, and where it has arguments known only at run time, how to get them."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("pickled", ctypes.c_void_p),
         ("size", ctypes.c_int32),
         ("arguments", ctypes.c_void_p),
@@ -89,11 +105,11 @@ class _Raised(ctypes.Structure):
     ]
 
 
-def exception(status: int, block: Any) -> BaseException:
+def exception(status: int, block: np.ndarray) -> BaseException:
     """What a kernel raised."""
     if status < _FIRST_OF_USERS:
         return SystemError(f"a kernel ended with status {status}")
-    raised = _Raised.from_address(ctypes.c_void_p.from_buffer(block, 8 * EXCEPTION).value or 0)
+    raised = _Raised.from_address(int(block[EXCEPTION]))
     kind, arguments, _ = pickle.loads(ctypes.string_at(raised.pickled, raised.size))
     if raised.dynamic > 0:
         unwrap = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(raised.unwrap)

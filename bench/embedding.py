@@ -1,0 +1,98 @@
+"""What an action costs a program that has the observation: ``python bench/embedding.py [--json] [--repeats N]``.
+
+An observation at a time, as a tuple, an array or an int, and a batch; the engine is warm. Times are of the thread, so
+that other programs don't count; each figure is the median of `repeats` timings, beside the least and the largest, all
+taken in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from pgfast import Engine
+
+MANY, ALONE = 10_000, 2_000  # observations of a batch, and calls that one timing of single ones takes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Nanoseconds for an action."""
+
+    environment: str
+    observation: str
+    how: str
+    ns: float
+    least: float
+    largest: float
+
+
+def cases() -> list[tuple[str, str, str, Callable[[], Any], int]]:
+    """Environment, observation, how the action is found, a call, and the actions that it gives."""
+    rng = np.random.default_rng(0)
+    found: list[tuple[str, str, str, Callable[[], Any], int]] = []
+    for name, forms in (
+        ("CartPole-v1", {"tuple": (0.1, -0.2, 0.05, 0.3), "array": np.array([0.1, -0.2, 0.05, 0.3]),
+                         f"batch of {MANY:,}": rng.normal(size=(MANY, 4))}),
+        ("FrozenLake-v1", {"int": 5, f"batch of {MANY:,}": rng.integers(0, 16, MANY)}),
+    ):  # fmt: skip
+        engine = Engine(name)
+        for form, seen in forms.items():
+            for how, deterministic in (("sampled", False), ("preferred", True)):
+
+                def call(engine: Engine = engine, seen: Any = seen, deterministic: bool = deterministic) -> Any:
+                    return engine.predict(seen, deterministic=deterministic)
+
+                found.append((name, form, how, call, MANY if "batch" in form else 1))
+    return found
+
+
+def timed(call: Callable[[], Any], times: int) -> float:
+    """Seconds of a call, one after the other."""
+    start = time.thread_time()
+    for _ in range(times):
+        call()
+    return (time.thread_time() - start) / times
+
+
+def measure(repeats: int) -> list[Cost]:
+    """All cases, `repeats` times in turn."""
+    todo = cases()
+    taken: list[list[float]] = [[] for _ in todo]
+    for _ in range(repeats + 1):  # the first warms up
+        for k, (*_, call, actions) in enumerate(todo):
+            taken[k].append(1e9 * timed(call, ALONE if actions == 1 else 10) / actions)
+    return [
+        Cost(env, form, how, median(ns[1:]), min(ns[1:]), max(ns[1:]))
+        for (env, form, how, _, _), ns in zip(todo, taken, strict=True)
+    ]
+
+
+def show(costs: list[Cost]) -> None:
+    """The results as a table."""
+    print(f"{'':16}{'observation':18}{'action':12}{'ns an action':>14}")
+    for c in costs:
+        print(f"{c.environment:16}{c.observation:18}{c.how:12}{c.ns:14.1f}   ({c.least:.1f} to {c.largest:.1f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=21)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    costs = measure(given.repeats)
+    if given.json:
+        print(json.dumps([asdict(c) for c in costs]))
+    else:
+        show(costs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Actions for observations that come from outside: what `act` does in lanes, without an environment.
+
+The n-th observation for which an action is drawn gets the n-th number of its run's stream, whether it comes alone or
+among others.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from math import isfinite
+
+import numpy as np
+
+from pgfast.compiler import LANES, kernel, lane_kernel, store_column
+from pgfast.kernels.lanes import CHANGED, draw, padded, set_counter, smaller
+from pgfast.protocol import act, load
+from pgfast.random import PREDICT
+
+COUNT, RUN, NUMBER, DETERMINISTIC, LOADED, LOWEST, HIGHEST = range(7)  # entries of `order`: how many observations, of
+# which run's policy, the number of the first, 1 for the preferred action; 1 + the run that lanes hold, 0 for none; the
+# least and the largest of discrete observations
+ORDER = 7
+
+
+@lane_kernel
+def put_real(n, first, real, places, lanes):
+    """Rows first, … of `real` into the lanes; False when one has a number that is not finite. ``places[k]`` is the row
+    of the floats' columns that number k goes to, or −1 − the row of the ints'."""
+    good = True
+    for k in range(real.shape[1]):
+        place = places[k]
+        for i in range(n):
+            x = real[first + i, k]
+            good &= isfinite(x)
+            if place >= 0:
+                lanes.state[place, i] = x
+            else:
+                lanes.state_int[-1 - place, i] = np.int64(x)
+    return good
+
+
+@lane_kernel
+def put_whole(n, first, whole, lowest, highest, lanes):
+    """Entries first, … of `whole` into the lanes; False when one is out of bounds."""
+    good = True
+    for i in range(n):
+        s = whole[first + i]
+        good &= (s >= lowest) & (s <= highest)
+        lanes.state_int[0, i] = s
+    return good
+
+
+@lane_kernel
+def number_lanes(n, run, first, lanes):
+    """Counters of the numbers first, … of a run's predictions."""
+    for i in range(n):
+        lanes.run[i] = run
+        lanes.episode[i] = first + i
+        set_counter(lanes, i, PREDICT)
+
+
+@kernel
+def predict(env, like, policy, learner, w, memory, k0, k1, real, whole, places, order, actions):
+    """``actions[i]`` for observation i of `real` (N, D) or, where they are discrete, of `whole` (N,); returns the last
+    of them, or −1 when an observation is not finite or out of bounds.
+
+    env: what has the features, or None; `like`: an observation; k0, k1: the seed; `order`, `places`: see above.
+    """
+    lanes = w.lanes
+    if order[LOADED] != 1 + order[RUN]:
+        for i in range(LANES):
+            load(memory, learner, w, i, order[RUN])
+            store_column(lanes.state, lanes.state_int, i, like, like)
+        order[LOADED] = 1 + order[RUN]
+    last = -1
+    for first in range(0, order[COUNT], LANES):
+        n = smaller(LANES, order[COUNT] - first)
+        if whole.shape[0] > 0:
+            good = put_whole(n, first, whole, order[LOWEST], order[HIGHEST], lanes)
+        else:
+            good = put_real(n, first, real, places, lanes)
+        if not good:
+            order[LOADED] = 0
+            return -1
+        if order[DETERMINISTIC] == 0:
+            number_lanes(padded(n), order[RUN], order[NUMBER] + first, lanes)
+            draw(padded(n), lanes.counter, k0, k1, lanes.uniforms)
+        lanes.control[CHANGED] = 1  # other lanes are at work than before
+        act(policy, env, like, padded(n), w, learner, order[DETERMINISTIC])
+        for i in range(n):
+            actions[first + i] = lanes.action[i]
+        last = lanes.action[n - 1]
+    return last
