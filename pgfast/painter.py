@@ -6,6 +6,7 @@ archive, and ends without it when nobody sends one.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -24,14 +25,14 @@ class Painter:
 
     def __enter__(self) -> Self:
         home = str(Path(__file__).parents[1])  # where pgfast is, installed or not
-        paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [home, *filter(None, sys.path)]  # so that it need not look for them
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-S", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is not meant for it
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},  # none is needed
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},  # it needs none
         )
         return self
 
@@ -53,7 +54,8 @@ class Painter:
 
 
 def main() -> None:
-    """Load everything, then draw what comes."""
+    """Load everything, then draw what comes, and end without tidying up."""
+    gc.disable()
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import numpy as np
@@ -67,6 +69,7 @@ def main() -> None:
         best = float(sent["optimum"])
         curve = Curve(**{field.name: sent[field.name] for field in fields(Curve)})
         draw_curve(Path(str(sent["curve_path"])), curve, str(sent["title"]), None if np.isnan(best) else best)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -223,7 +223,7 @@ def test_training_without_compilation_imports_little(tmp_path: Path) -> None:
     assert (tmp_path / "first" / "curve.png").exists()
     seen = imported(COMMAND.format([*options, str(tmp_path / "second")]))
     assert {"numpy", "llvmlite.binding", "pgfast.engine"} <= seen
-    assert not seen & {"matplotlib", "numba", "scipy", "rich", "multiprocessing", "pgfast.checker", "pgfast.workloads"}
+    assert not seen & {"matplotlib", "numba", "scipy", "rich", "pgfast.checker", "pgfast.rehearsal", "pgfast.workloads"}
 
 
 def test_help_and_version() -> None:

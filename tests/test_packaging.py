@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,18 +42,39 @@ def test_wheel_has_only_pgfast(wheel: Path) -> None:
     assert packaged == here | moved
 
 
-@pytest.mark.slow
-def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
-    """Unpacked beside the dependencies of this environment, with the checkout out of sight."""
-    site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)
-    code = (
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Runs code with the wheel unpacked beside the dependencies of this environment, and the checkout out of sight;
+    gives what it prints."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    site = str(folder / "site")
+    hidden = (
         "import sys, importlib.util as u; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)];"
-        f"sys.path.insert(0, {str(site)!r}); import pgfast;"
-        f"assert pgfast.__file__.startswith({str(site)!r}), pgfast.__file__;"
-        "assert all(u.find_spec(name) is None for name in ('envs', 'cli', 'bench'));"
+        f"sys.path.insert(0, {site!r}); import pgfast; assert pgfast.__file__.startswith({site!r}), pgfast.__file__\n"
+    )
+
+    def run(code: str) -> str:
+        command = [sys.executable, "-c", hidden + code]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_wheel_works_elsewhere(elsewhere: Callable[[str], str]) -> None:
+    said = elsewhere(
+        "assert all(u.find_spec(name) is None for name in ('envs', 'cli', 'bench'))\n"
         "from pgfast.cli import app; app(['envs', '--json'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "ShortCorridor" in {e["id"] for e in json.loads(done.stdout)["environments"]}
+    assert "ShortCorridor" in {e["id"] for e in json.loads(said)["environments"]}
+
+
+def test_numba_finds_the_functions_that_it_may_call(elsewhere: Callable[[str], str]) -> None:
+    """Also where pgfast, which does without numba for as long as it can, was imported first."""
+    said = elsewhere(
+        "from pgfast import exp; assert 'numba' not in sys.modules\n"
+        "from numba import njit; print(njit(lambda x: exp(x) + 1.0)(0.0))"
+    )
+    assert float(said) == 2.0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
@@ -24,13 +28,19 @@ class App(typer.Typer):
             no_args_is_help=True,
             add_completion=False,
             pretty_exceptions_enable=False,
+            rich_markup_mode=None,  # help without rich, which would take as long as all else that help needs
             context_settings={"help_option_names": ["-h", "--help"]},
             **options,
         )
 
     def __call__(self, args: Sequence[str] | None = None, **_: Any) -> NoReturn:
         arguments = list(sys.argv[1:] if args is None else args)
-        sys.exit(self._run(arguments, "--debug" in arguments, "--json" in arguments))
+        if args is None:
+            gc.set_threshold(10**6)  # what is imported stays: to look for garbage in it takes long
+        code = self._run(arguments, "--debug" in arguments, "--json" in arguments)
+        if args is None:
+            _end(code)
+        sys.exit(code)
 
     def _run(self, arguments: list[str], debug: bool, as_json: bool) -> int:
         try:
@@ -45,6 +55,15 @@ class App(typer.Typer):
                 traceback.print_exc()
             message, code = _in_words(error)
             return fail(message, code, as_json)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process as it stands: to take apart all that was imported takes long."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _in_words(error: BaseException) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from pgfast.cli.options import Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.cli.progress import compile_aloud
 
-app = typer.Typer(help="Compiled kernels on disk: status, warm, clear.", no_args_is_help=True)
+app = typer.Typer(help="Compiled kernels on disk: status, warm, clear.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()

@@ -40,7 +40,6 @@ def _option(field: Field[Any]) -> inspect.Parameter:
         f"--{flag}/--no-{flag}" if switch else f"--{flag}",
         help=field.metadata["description"],
         metavar=None if switch else _metavar(of_type),
-        rich_help_panel="Settings",
         show_default=False,
     )
     kind: Any = bool if switch else str
