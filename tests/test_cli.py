@@ -11,10 +11,15 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+
+from pgfast.cli.progress import compile_aloud
 
 PGFAST = [sys.executable, "-W", "error", "-m", "pgfast"]
 SMALL = ["--episodes", "2048", "--evaluation-episodes", "500"]
@@ -199,6 +204,25 @@ def test_cache_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     subprocess.run([sys.executable, "-c", code], check=True)
     assert answer("cache", "clear") == full
     assert answer("cache", "status")["kernels"] == 0
+
+
+@pytest.mark.parametrize(("has_to", "quiet", "said"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_what_is_compiled_is_said(has_to: bool, quiet: bool, said: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once for several kernels, on stderr; nothing where all is there, or to those who want quiet."""
+
+    def compile_(everything: bool, announce: Callable[[], None]) -> str:
+        for _ in range(2 * has_to):
+            announce()
+        return "made"
+
+    engine: Any = SimpleNamespace(
+        settings=SimpleNamespace(env="/home/me/my_env.py:Mine"), model=SimpleNamespace(name="linear"), compile=compile_
+    )
+    assert compile_aloud(engine, quiet=quiet) == "made"
+    out, error = capsys.readouterr()
+    assert out == ""
+    line = r"pgfast: compiling my_env.py:Mine, linear policy … \d+\.\d s, kept for the next time\n"
+    assert re.fullmatch(line if said else "", error)
 
 
 def imported(code: str) -> set[str]:

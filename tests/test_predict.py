@@ -15,6 +15,7 @@ import pytest
 from scipy import stats
 
 from pgfast import Engine, PgfastError, Progress
+from pgfast.kernels.predictions import predict
 
 PROBLEMS = ["linear", "features", "cartpole", "corridor", "tabular", "one-hot"]
 FALSE_ALARM = 1e-6  # of a statistical test; seeds are fixed, so it comes true always or never
@@ -65,6 +66,17 @@ def test_one_by_one_as_together(problem: str) -> None:
     engine.predict(seen[:5], deterministic=True)  # draws nothing
     np.testing.assert_array_equal(np.append(alone, engine.predict(seen[70:])), whole)
     assert np.any(fresh(problem, seed=1).predict(seen) != whole)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_compiled_as_in_python(problem: str) -> None:
+    engine, plain = fresh(problem), fresh(problem)._ready_to_predict()
+    plain._call = lambda: int(predict.function(*plain._kept))
+    seen = observations(engine, 100)
+    with np.errstate(all="ignore"):  # compiled code doesn't warn of what happens in lanes without work
+        for deterministic in (False, True):
+            actions = engine.predict(seen, deterministic=deterministic)
+            np.testing.assert_array_equal(plain.predict(seen, deterministic, 0), actions)
 
 
 def test_forms_of_an_observation() -> None:
