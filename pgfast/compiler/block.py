@@ -61,6 +61,8 @@ class Words:
         elif isinstance(thing, np.generic) and thing.dtype.kind in "iuf":
             codes = {"i": "q", "u": "Q", "f": "d"}
             self._put(thing.dtype.name, codes[thing.dtype.kind], thing.item())
+        elif isinstance(thing, int):  # a member of an enumeration
+            self._put(f"int64 {type(thing).__module__}.{type(thing).__qualname__}", "q", int(thing))
         elif thing is None:
             self._put("none", "q", 0)
         else:

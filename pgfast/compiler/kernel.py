@@ -54,13 +54,12 @@ class Kernel:
         return self._codes[form](words)
 
     def bind(self, *args: Any) -> Callable[[], int]:
-        """A function that calls the kernel with these arguments every time; keep the arrays among them, which are
-        read anew. For kernels that take less time than a call usually costs: it keeps the GIL."""
+        """A function that calls the kernel with these arguments every time; what is in arrays is read anew. For kernels
+        that take less time than a call usually costs: it keeps the GIL."""
         if compilation_is_off():
             return lambda: int(self.function(*args))
         self.prepare(*args)
-        words = Words(args)
-        return self._codes[words.form].bind(words)
+        return self._codes[Words(args).form].bind(args)
 
     @property
     def is_compiled(self) -> bool:

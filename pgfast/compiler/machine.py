@@ -79,8 +79,9 @@ class MachineCode:
             raise exception(status, block)
         return int(block[RESULT]) if self._returns_int else None
 
-    def bind(self, words: Words) -> Callable[[], int]:
+    def bind(self, args: tuple[Any, ...]) -> Callable[[], int]:
         """A function that calls it with these arguments every time, in a fraction of a microsecond."""
+        words = Words(args)
         block, enter = words.block(), self._call_at_once
         address, view = block.ctypes.data, memoryview(block)  # type: ignore[arg-type]
 
@@ -90,19 +91,14 @@ class MachineCode:
                 raise exception(status, block)
             return view[RESULT]
 
+        call.__dict__["alive"] = self, args
         return call
 
 
 class _Raised(ctypes.Structure):
-    """How numba describes an exception: pickled, and where it has arguments known only at run time, how to get them."""
+    """The beginning of numba's description of an exception: its class and arguments, pickled."""
 
-    _fields_ = [
-        ("pickled", ctypes.c_void_p),
-        ("size", ctypes.c_int32),
-        ("arguments", ctypes.c_void_p),
-        ("unwrap", ctypes.c_void_p),
-        ("dynamic", ctypes.c_int32),
-    ]
+    _fields_ = [("pickled", ctypes.c_void_p), ("size", ctypes.c_int32)]
 
 
 def exception(status: int, block: np.ndarray) -> BaseException:
@@ -111,8 +107,5 @@ def exception(status: int, block: np.ndarray) -> BaseException:
         return SystemError(f"a kernel ended with status {status}")
     raised = _Raised.from_address(int(block[EXCEPTION]))
     kind, arguments, _ = pickle.loads(ctypes.string_at(raised.pickled, raised.size))
-    if raised.dynamic > 0:
-        unwrap = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(raised.unwrap)
-        found = iter(unwrap(raised.arguments))
-        arguments = tuple(next(found) if type(a).__module__.startswith("llvmlite") else a for a in arguments)
+    arguments = [a for a in arguments if not type(a).__module__.startswith("llvmlite")]  # known only at run time
     return RuntimeError("no exception to raise again") if kind is None else kind(*arguments)
