@@ -73,6 +73,7 @@ class KernelLibrary(_Library):
             if function.linkage == Linkage.weak_odr:
                 function.linkage = "internal"  # nobody else calls it
         manager, builder = self._codegen._module_pass_manager()
+        manager.add_strip_dead_prototype_pass()  # what is declared then is called
         with self._recorded_timings.record("Module passes (full optimization)", builder):
             manager.run(self._final_module, builder)
 
