@@ -1,7 +1,8 @@
 """What a peer is: somebody's way of learning one of the workloads, timed from the outside.
 
 A peer is a module of this folder with PEER at its end, and a line in `pgfast._bench.peers`. It may choose batch, step
-size and precision as suits it best, but a run must learn: reach the workload's goal, or its speed is not quoted.
+size, precision and the length of the run as suits it best, but a run must learn: reach the workload's goal, or its
+speed is not quoted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ class Peer:
 
     name: str  # short, for tables: "jax"
     title: str  # one line: what runs, and how it was tuned
-    packages: tuple[str, ...]  # modules that must be importable beside pgfast's own dependencies
     learns: Mapping[str, Learn]  # workload name -> how
     limit: bool = False  # True: not a library to be chosen, but what the processor can do
     lanes: bool = False  # of a limit: True where episodes are played in lockstep

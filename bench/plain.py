@@ -1,14 +1,19 @@
 """The compiled loops that everybody would write first: one episode at a time, the library's exp, sin and cos, and
 NumPy's generator. Each does the same learning task as the workload of its name in `pgfast.workloads`.
 
-All return (steps played, mean return of the last tenth of the episodes).
+All compiled loops return (steps played, mean return of the last tenth of the episodes).
 """
 
 import math
+import time
+from collections.abc import Callable
 
 import gymnasium
 import numpy as np
 from numba import njit
+
+from pgfast._bench.peer import Learned, Peer
+from pgfast.workloads import Workload
 
 CARTPOLE_STEPS, FROZENLAKE_STEPS, CORRIDOR_STEPS = 500, 100, 20_000
 
@@ -169,3 +174,34 @@ def corridor(seed, runs, episodes, gamma, lr, theta0):
             if episode >= first_of_tail:
                 tail -= t
     return steps, tail / (runs * (episodes - first_of_tail))
+
+
+def _timed(play: Callable[[int, int], tuple[int, float]], seed: int, episodes: int) -> Learned:
+    """A run of `play(seed, episodes)`, compiled before by a short one."""
+    start = time.perf_counter()
+    play(seed, 10)
+    compiled = time.perf_counter()
+    steps, final_return = play(seed, episodes)
+    return Learned(steps, time.perf_counter() - compiled, compiled - start, final_return)
+
+
+def learn_cartpole(workload: Workload, seed: int) -> Learned:
+    s = workload.settings
+    return _timed(lambda seed, n: cartpole(seed, n, s["batch"], s["gamma"], s["lr"]), seed, workload.episodes)
+
+
+def learn_frozenlake(workload: Workload, seed: int) -> Learned:
+    s, table = workload.settings, frozenlake_table()
+    return _timed(lambda seed, n: frozenlake(seed, n, s["batch"], s["gamma"], s["lr"], *table), seed, workload.episodes)
+
+
+def learn_corridor(workload: Workload, seed: int) -> Learned:
+    s, theta0 = workload.settings, np.array(workload.settings["theta0"])
+    return _timed(lambda seed, n: corridor(seed, s["runs"], n, s["gamma"], s["lr"], theta0), seed, workload.episodes)
+
+
+PEER = Peer(
+    name="plain",
+    title="Numba, one episode at a time, with the workload's own settings",
+    learns={"cartpole": learn_cartpole, "frozenlake": learn_frozenlake, "corridor": learn_corridor},
+)

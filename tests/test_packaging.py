@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SOURCES = (".py", ".c", ".h")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +35,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_has_only_pgfast(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {n.split("/")[0] for n in names} == {"pgfast", wheel.name.split("-py3")[0] + ".dist-info"}
-    packaged = {n for n in names if n.endswith(".py")}
+    packaged = {n for n in names if Path(n).suffix in SOURCES}
     here = {p.relative_to(ROOT).as_posix() for p in (ROOT / "pgfast").rglob("*.py")}
     moved = {
-        f"pgfast/{to}/{p.name}" for to, of in (("_envs", "envs"), ("_bench", "bench")) for p in (ROOT / of).glob("*.py")
+        f"pgfast/{to}/{p.name}"
+        for to, of in (("_envs", "envs"), ("_bench", "bench"))
+        for p in (ROOT / of).iterdir()
+        if p.suffix in SOURCES
     }
     assert packaged == here | moved
 
