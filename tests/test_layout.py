@@ -30,6 +30,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["curves", "inference", "storage", "training"],
     ["checker", "engine"],
     ["painter", "plots", "run_folder", "workloads"],
+    ["_bench"],
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

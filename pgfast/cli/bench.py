@@ -2,52 +2,167 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.output import Debug, Json, Quiet, answer, short
+from pgfast.cli.output import Debug, Json, Quiet, answer, fail
+from pgfast.errors import PgfastError, unknown
+
+if TYPE_CHECKING:
+    from pgfast.workloads import Workload
+
+FAILED_CHECK = 1  # exit code
+PICTURE = "bench.png"
 
 
 def bench(
     workload: Annotated[list[str] | None, typer.Argument(help="Workloads; by default all.")] = None,
+    rounds: Annotated[int, typer.Option(help="Complete trainings of each, with a seed of their own.")] = 7,
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Threads; may be repeated. By default 1 and all processors.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="float64 or float32; may be repeated. By default float64, with --peers both."),
+    ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Run other ways to do the same in turn with pgfast, and show ratios.")
+    ] = False,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Compile everything anew, in a cache that is deleted afterwards.")
+    ] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Compare ratios with what an earlier `bench --peers --json` printed; 1 if worse."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help=f"Where {PICTURE} is drawn.")] = Path("."),
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
-) -> None:
-    """Measure training (environment, sampling, returns and update together) on one thread and on all processors."""
-    from pgfast.errors import unknown
+) -> int:
+    """Measure training (environment, sampling, returns and update together) in time and memory."""
+    from pgfast._bench import check as regression
+    from pgfast._bench import report
+    from pgfast._bench.pictures import draw
+    from pgfast.cli.bench_tables import show
     from pgfast.training import default_threads
-    from pgfast.workloads import WORKLOADS, measure
 
-    for name in workload or []:
+    chosen = _workloads(workload)
+    counts = _allowed_threads(threads) or sorted({1, default_threads()})
+    record = regression.read_record(check) if check is not None else None
+    if record is not None:
+        regression.check_rounds(record, [w.name for w in chosen], rounds)
+    picture = _writable(out) / PICTURE
+    with _cache(cold) as cache, _saying(not (as_json or quiet)) as say:
+        data = report.bench(
+            chosen,
+            rounds=_at_least_one("rounds", rounds),
+            threads=counts if not (peers or check) else sorted({1, *counts}),
+            precisions=_precisions(precision, peers or check is not None),
+            peers=_peers(peers, check is not None),
+            cache=cache,
+            say=say,
+        )
+    if record is not None:
+        data["check"] = regression.compare(record, data)
+    draw(data, picture)
+    data["picture"] = str(picture.absolute())
+    answer(data, lambda: show(data), as_json, quiet)
+    complaint = _complaint(data)
+    return fail(complaint, FAILED_CHECK, as_json=False) if complaint else 0
+
+
+def _workloads(names: list[str] | None) -> list[Workload]:
+    from pgfast.workloads import WORKLOADS
+
+    for name in names or []:
         if name not in WORKLOADS:
             raise unknown("workload", name, WORKLOADS)
-    measured = [
-        asdict(measure(WORKLOADS[name], threads))
-        for name in workload or WORKLOADS
-        for threads in sorted({1, default_threads()})
-    ]
-    answer({"workloads": measured}, lambda: _table(measured), as_json, quiet)
+    return [WORKLOADS[name] for name in dict.fromkeys(names or WORKLOADS)]
 
 
-def _table(measured: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
+def _at_least_one(name: str, count: int) -> int:
+    if count < 1:
+        raise PgfastError(f"{name} is {count}: it must be at least 1.")
+    return count
 
-    table = Table(
-        "workload", *(f"{h}" for h in ("threads", "ns/step", "steps/s", "episodes/s", "compile", "load")), box=None
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for m in measured:
-        table.add_row(
-            m["name"],
-            str(m["threads"]),
-            f"{m['ns_per_step']:.2f}",
-            short(m["steps_per_second"]),
-            short(m["episodes_per_second"]),
-            f"{m['compile_seconds']:.1f} s",
-            f"{m['load_seconds']:.2f} s",
+
+def _allowed_threads(threads: list[int] | None) -> list[int]:
+    return sorted({_at_least_one("threads", count) for count in threads or []})
+
+
+def _precisions(given: list[str] | None, compared: bool) -> list[str]:
+    from pgfast._bench.contest import PRECISIONS
+
+    for name in given or []:
+        if name not in PRECISIONS:
+            raise unknown("precision", name, PRECISIONS)
+    return list(dict.fromkeys(given or (PRECISIONS if compared else PRECISIONS[:1])))
+
+
+def _peers(all_of_them: bool, checked: bool) -> list[str]:
+    """All peers, or those that a check needs."""
+    from pgfast._bench.check import yardsticks
+    from pgfast._bench.peers import PEERS
+
+    return list(PEERS) if all_of_them else list(yardsticks()) if checked else []
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made if need be: better refused now than after a minute of measuring."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise PgfastError(f"{folder} can't be written: choose another folder with --out.") from None
+    if not os.access(folder, os.W_OK):
+        raise PgfastError(f"{folder} can't be written: choose another folder with --out.")
+    return folder
+
+
+@contextmanager
+def _cache(cold: bool) -> Iterator[Path | None]:
+    """An empty cache for a cold start; None: the user's own."""
+    with tempfile.TemporaryDirectory(prefix="pgfast-bench-") if cold else nullcontext() as folder:
+        yield None if folder is None else Path(folder) / "kernels"
+
+
+@contextmanager
+def _saying(visible: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, on stderr, for as long as it goes on."""
+    if not (visible and sys.stderr.isatty()):
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda text: status.update(text)
+
+
+def _complaint(data: dict[str, Any]) -> str | None:
+    """One sentence where something didn't learn or has become slower."""
+    lazy = [row for row in data["workloads"] if not row["learned"]]
+    if lazy:
+        names = ", ".join(dict.fromkeys(row["workload"] for row in lazy))
+        worst = lazy[0]
+        return (
+            f"{names} didn't learn: {worst['workload']} ended at a mean return of {worst['final_return_min']:.4g} where "
+            f"{worst['goal']:g} is expected, so that no throughput is quoted."
         )
-    return table
+    worse = [c for c in data.get("check", []) if c["verdict"] == "worse"]
+    if worse:
+        what = "; ".join(
+            f"{c['workload']} in {c['precision']} was {c['recorded']:.2f} times as fast as {c['peer']} and is now "
+            f"{c['now']:.2f} times"
+            for c in worse
+        )
+        return f"pgfast has become slower: {what}."
+    return None

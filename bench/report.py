@@ -1,0 +1,147 @@
+"""`pgfast bench` as data: who takes part, what was measured, and the ratios; `docs/command-line.md` lists the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from pgfast._bench.child import Child, Trouble
+from pgfast._bench.contest import PGFAST, Entrant, Outcome, hold
+from pgfast._bench.machine import OWN, THEIRS, machine, versions
+from pgfast._bench.peers import PEERS, install_line, load
+from pgfast.workloads import Workload
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A peer that can run here."""
+
+    name: str
+    title: str
+    workloads: tuple[str, ...]
+    limit: bool
+    lanes: bool
+    precision: str
+
+
+def bench(
+    workloads: Sequence[Workload],
+    *,
+    rounds: int,
+    threads: Sequence[int],
+    precisions: Sequence[str],
+    peers: Collection[str] = (),
+    cache: Path | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Measure pgfast on these workloads, and beside it the peers of these names that can run here."""
+    known, missing = _acquainted(peers, say)
+    data: dict[str, Any] = {"machine": machine(), "versions": versions([*OWN, *(THEIRS if peers else ())])}
+    data |= {"rounds": rounds, "workloads": [], "peers": [], "missing": missing}
+    for workload in workloads:
+        ours = [Entrant(workload, PGFAST, p, n) for p in precisions for n in threads]
+        theirs = [k for k in known if workload.name in k.workloads]
+        entrants = [*ours, *(Entrant(workload, k.name, k.precision, None) for k in theirs)]
+        outcomes = hold(entrants, rounds, cache=cache, say=say)
+        mine, others = outcomes[: len(ours)], outcomes[len(ours) :]
+        data["workloads"] += [_row(outcome) for outcome in mine]
+        data["peers"] += [_peer_row(k, outcome, mine) for k, outcome in zip(theirs, others, strict=True)]
+    return data
+
+
+def _acquainted(peers: Collection[str], say: Say) -> tuple[list[Known], list[dict[str, str]]]:
+    """The peers that can run here, and for each other one why not."""
+    known, missing = [], []
+    for name in peers:
+        line = install_line(name)
+        if line is not None:
+            missing.append({"peer": name, "install": line})
+            continue
+        say(f"looking at {name}")
+        with Child() as child:
+            try:
+                known.append(child(_describe, name))
+            except Trouble as trouble:
+                missing.append({"peer": name, "trouble": str(trouble)})
+    return known, missing
+
+
+def _describe(name: str) -> Known:
+    peer = load(name)
+    return Known(name, peer.title, tuple(peer.learns), peer.limit, peer.lanes, peer.precision)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    """pgfast on a workload. Throughput only of what learned: None otherwise."""
+    entrant, typical = outcome.entrant, _spread(outcome)
+    cost = typical["ns_per_step"]
+    episodes = entrant.workload.episodes * entrant.workload.settings.get("runs", 1)
+    return {
+        "workload": entrant.workload.name,
+        "precision": entrant.precision,
+        "threads": entrant.threads,
+        **_learning(outcome),
+        **typical,
+        "steps_per_second": 1e9 / cost if cost else None,
+        "episodes_per_second": median(episodes / r.seconds for r in outcome.runs) if cost else None,
+        "run_seconds": median(r.seconds for r in outcome.runs) if cost else None,
+        "compile_seconds": outcome.compile_seconds or None,
+        "load_seconds": outcome.load_seconds,
+        "peak_memory_bytes": outcome.memory,
+        "memory_growth_bytes": outcome.memory_growth,
+    }
+
+
+def _peer_row(known: Known, outcome: Outcome, ours: Sequence[Outcome]) -> dict[str, Any]:
+    """A peer on a workload. A limit is compared with pgfast in its own precision, others with pgfast in each."""
+    alike = [o for o in ours if o.entrant.threads == 1 and (not known.limit or o.entrant.precision == known.precision)]
+    return {
+        "workload": outcome.entrant.workload.name,
+        "peer": known.name,
+        "title": known.title,
+        "precision": known.precision,
+        "limit": known.limit,
+        "lanes": known.lanes,
+        **_learning(outcome),
+        **_spread(outcome),
+        "setup_seconds": outcome.runs[0].setup_seconds if outcome.runs else None,
+        "peak_memory_bytes": outcome.memory,
+        "trouble": outcome.trouble,
+        "ratios": [{"precision": o.entrant.precision, **ratio(outcome, o)} for o in alike if comparable(outcome, o)],
+    }
+
+
+def comparable(other: Outcome, one: Outcome) -> bool:
+    """May their speeds be compared?"""
+    return other.learned and one.learned
+
+
+def ratio(other: Outcome, one: Outcome) -> dict[str, Any]:
+    """How many times as fast `one` is: of each round that both took part in, and in the middle of these."""
+    each = [p / q for p, q in zip(other.costs, one.costs, strict=False)]
+    return {"median": median(each), "min": min(each), "max": max(each), "rounds": each}
+
+
+def _learning(outcome: Outcome) -> dict[str, Any]:
+    finals = [run.final_return for run in outcome.runs]
+    return {
+        "rounds": len(finals),
+        "learned": outcome.learned,
+        "goal": outcome.entrant.workload.goal,
+        "final_return": fmean(finals) if finals else None,
+        "final_return_min": min(finals) if finals else None,
+    }
+
+
+def _spread(outcome: Outcome) -> dict[str, float | None]:
+    costs = outcome.costs if outcome.learned else []
+    return {
+        "ns_per_step": median(costs) if costs else None,
+        "ns_per_step_min": min(costs) if costs else None,
+        "ns_per_step_max": max(costs) if costs else None,
+    }

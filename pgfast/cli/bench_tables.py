@@ -1,0 +1,138 @@
+"""`pgfast bench` for people: tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pgfast.cli.output import facts, short
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def show(data: dict[str, Any]) -> RenderableType:
+    """Everything that was measured: training, what comes before it, memory, peers, the check."""
+    from rich.console import Group
+
+    rows = data["workloads"]
+    parts: list[RenderableType] = []
+    for precision in dict.fromkeys(row["precision"] for row in rows):
+        alike = [row for row in rows if row["precision"] == precision]
+        parts += [_training(alike, precision, data["rounds"]), _beside(alike, precision)]
+    for workload in dict.fromkeys(row["workload"] for row in data["peers"]):
+        parts.append(_peers(data, workload))
+    if "check" in data:
+        parts.append(_check(data["check"]))
+    parts.append(facts([*_missing(data), ("picture", data["picture"])]))
+    return Group(*(piece for part in parts for piece in (part, ""))) if len(parts) > 1 else parts[0]
+
+
+def _table(title: str, *headers: str, left: int = 1) -> Table:
+    """Columns of numbers after `left` columns of words."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for i, header in enumerate(headers):
+        table.add_column(header, justify="left" if i < left else "right", no_wrap=i >= left)
+    return table
+
+
+def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Table:
+    title = f"Training in {precision}: median of {rounds} rounds, and the spread"
+    table = _table(title, "workload", "threads", "ns/step", "min-max", "steps/s", "episodes/s", "return", "goal")
+    for row in rows:
+        table.add_row(
+            row["workload"],
+            str(row["threads"]),
+            *(
+                (digits(row["ns_per_step"]), _between(row), short(row["steps_per_second"]))
+                if row["learned"]
+                else ("-", "didn't learn", "-")
+            ),
+            short(row["episodes_per_second"]) if row["learned"] else "-",
+            _number(row["final_return"]),
+            f"{row['goal']:g}",
+        )
+    return table
+
+
+def _beside(rows: Iterable[dict[str, Any]], precision: str) -> Table:
+    title = f"Before the first step, and memory, in {precision}"
+    table = _table(title, "workload", "threads", "compile", "load", "run", "peak memory", "10x episodes")
+    for row in rows:
+        compiled = row["compile_seconds"]
+        table.add_row(
+            row["workload"],
+            str(row["threads"]),
+            f"{compiled:.1f} s" if compiled else "in cache",
+            f"{row['load_seconds']:.2f} s",
+            f"{row['run_seconds']:.3f} s" if row["learned"] else "-",
+            _megabytes(row["peak_memory_bytes"]),
+            _megabytes(row["memory_growth_bytes"], "+"),
+        )
+    return table
+
+
+def _peers(data: dict[str, Any], workload: str) -> Table:
+    """One workload: pgfast, then how many times as fast it is as each peer; of lanes in C, the part of it reached."""
+    ours = [row for row in data["workloads"] if (row["workload"], row["threads"]) == (workload, 1)]
+    precisions = [row["precision"] for row in ours]
+    heads = [f"pgfast {p}" for p in precisions]
+    title = f"{workload}, one core: how many times as fast pgfast is (of lanes in C: the part reached)"
+    table = _table(title, "", "ns/step", "min-max", *heads, "rounds")
+    for row in ours:
+        speed = [digits(row["ns_per_step"]), _between(row)] if row["learned"] else ["-", "didn't learn"]
+        table.add_row(f"pgfast {row['precision']}", *speed, *("" for _ in heads), str(row["rounds"]))
+    for row in data["peers"]:
+        if row["workload"] != workload:
+            continue
+        speed = [digits(row["ns_per_step"]), _between(row)] if row["learned"] else ["-", _why_not(row)]
+        by = {r["precision"]: r for r in row["ratios"]}
+        ratios = [_ratio(by[p], row) if p in by else "" for p in precisions]
+        table.add_row(row["peer"], *speed, *ratios, str(row["rounds"]))
+    return table
+
+
+def _check(verdicts: list[dict[str, Any]]) -> Table:
+    table = _table("Against the record: how many times as fast pgfast is", "workload", "precision", "beside", "recorded",
+                   "now", "verdict", left=3)  # fmt: skip
+    for v in verdicts:
+        now = "-" if v["now"] is None else digits(v["now"])
+        table.add_row(v["workload"], v["precision"], v["peer"], digits(v["recorded"]), now, v["verdict"])
+    return table
+
+
+def _missing(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line for each peer that didn't run: how to install it, or what went wrong."""
+    lines = [(m["peer"], f"not here: {m['install']}" if "install" in m else m["trouble"]) for m in data["missing"]]
+    return lines + [(f"{p['peer']}, {p['workload']}", p["trouble"]) for p in data["peers"] if p["trouble"]]
+
+
+def _why_not(row: dict[str, Any]) -> str:
+    return "failed" if row["trouble"] else f"return {_number(row['final_return_min'])}"
+
+
+def _ratio(ratio: dict[str, Any], row: dict[str, Any]) -> str:
+    if row["limit"] and row["lanes"]:
+        return f"{100 * ratio['median']:.0f} % ({100 * ratio['min']:.0f}-{100 * ratio['max']:.0f})"
+    return f"{digits(ratio['median'])}x ({digits(ratio['min'])}-{digits(ratio['max'])})"
+
+
+def _between(row: dict[str, Any]) -> str:
+    return f"{digits(row['ns_per_step_min'])}-{digits(row['ns_per_step_max'])}"
+
+
+def digits(number: float) -> str:
+    """Three digits of it: 0.123, 1.23, 12.3, 123, 1,230."""
+    places = 0 if number >= 99.95 else 1 if number >= 9.995 else 2 if number >= 0.9995 else 3
+    return f"{number:,.{places}f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _megabytes(count: int | None, sign: str = "") -> str:
+    return "not known" if count is None else f"{count / 1e6:{sign}.1f} MB"
