@@ -34,8 +34,8 @@ def yardsticks() -> tuple[str, ...]:
 def read_record(file: Path) -> dict[str, Any]:
     """What an earlier `pgfast bench --peers --json` said."""
     try:
-        record = json.loads(file.read_text("utf-8"))
-        ratios(record)
+        record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        ratios(record), record["machine"]["processor"], record["machine"]["date"]
     except OSError:
         raise PgfastError(
             f"There is no file {file} to check against: `pgfast bench --peers --json` prints one."
@@ -47,9 +47,7 @@ def read_record(file: Path) -> dict[str, Any]:
 
 def ratios(data: dict[str, Any]) -> dict[Key, list[float]]:
     """The ratio of each round, by what was compared."""
-    return {
-        (row["workload"], r["precision"], row["peer"]): r["rounds"] for row in data["peers"] for r in row["ratios"]
-    }
+    return {(row["workload"], r["precision"], row["peer"]): r["rounds"] for row in data["peers"] for r in row["ratios"]}
 
 
 def check_rounds(record: dict[str, Any], workloads: Iterable[str], rounds: int) -> None:
@@ -71,30 +69,32 @@ def chance(n: int, m: int) -> float:
     return 1.0 / comb(n + m, n)
 
 
-def compare(record: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any]]:
+def compare(record: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """A verdict on each recorded ratio of the workloads measured now: "worse", "as before", "better", or "not
-    measured"."""
-    measured = ratios(now)
+    measured"; and where and when the record was made."""
+    before, measured = ratios(record), ratios(now)
     workloads = {row["workload"] for row in now["workloads"]}
-    return [
-        {
-            "workload": key[0],
-            "precision": key[1],
-            "peer": key[2],
-            "recorded": median(before),
-            "now": median(measured[key]) if measured.get(key) else None,
-            "verdict": _verdict(before, measured.get(key, [])),
-        }
-        for key, before in ratios(record).items()
-        if key[0] in workloads and key[2] in yardsticks()
-    ]
+    return {
+        "recorded": {key: record["machine"][key] for key in ("processor", "date")},
+        "same_processor": record["machine"]["processor"] == now["machine"]["processor"],
+        "verdicts": [
+            {
+                "workload": key[0],
+                "precision": key[1],
+                "peer": key[2],
+                "recorded": median(before[key]),
+                "now": median(measured[key]) if key in measured else None,
+                "verdict": _verdict(before[key], measured.get(key, [])),
+            }
+            for key in before
+            if key[0] in workloads and key[2] in yardsticks()
+        ],
+    }
 
 
 def _verdict(before: list[float], now: list[float]) -> str:
     if not now:
         return "not measured"
-    if chance(len(now), len(before)) > RARE:
-        return "as before"
     if max(now) < min(before) and median(now) < (1 - MARGIN) * median(before):
         return "worse"
     if min(now) > max(before) and median(now) > (1 + MARGIN) * median(before):

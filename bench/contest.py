@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
+from math import ceil
 from pathlib import Path
 
 from pgfast._bench.child import Child, Trouble, core, peak_memory
@@ -60,8 +61,8 @@ def hold(
 ) -> list[Outcome]:
     """Let all learn `rounds` times, each time with another seed; a slow peer fewer times.
 
-    `cache` is a folder for compiled kernels other than the user's. pgfast's own kernels are compiled first, by a process
-    that does nothing else.
+    `cache` is a folder for compiled kernels other than the user's. A process that does nothing else compiles pgfast's
+    own kernels first.
     """
     outcomes = [Outcome(entrant) for entrant in entrants]
     _compile([o for o in outcomes if o.entrant.learner == PGFAST], cache, say)
@@ -142,8 +143,10 @@ def _learn(entrant: Entrant, seed: int) -> tuple[Learned, int | None]:
 
 
 def _with_pgfast(entrant: Entrant, seed: int) -> Learned:
-    workload = entrant.workload
-    done = workload.engine(seed, **_chosen(entrant)).learn(workload.episodes, threads=entrant.threads)
+    workload, batch = entrant.workload, entrant.workload.settings["batch"]
+    tenth = batch * ceil(workload.episodes / (10 * batch))  # the last point of the curve is the last tenth of the run
+    engine = workload.engine(seed, log_every=tenth, **_chosen(entrant))
+    done = engine.learn(workload.episodes, threads=entrant.threads)
     setup = done.compile_seconds + done.load_seconds
     return Learned(done.steps, done.train_seconds, setup, done.final_return.mean)
 

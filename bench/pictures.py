@@ -1,81 +1,125 @@
-"""Pictures of what was measured: a line for each workload, nanoseconds a step from left to right."""
+"""Pictures of what was measured: a line for each workload, dots at the medians, bars over the spread of the rounds."""
 
 from __future__ import annotations
 
+from math import log10
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-OURS = ("#1f5fa8", "#6ba3dc")  # double, single precision
-LIMIT = "#8a8a8a"
-THEIRS = ("#c2571a", "#2b8a3e", "#8e44ad", "#b8860b", "#c0392b", "#16a085", "#7f5539", "#d6569d")
-MARKERS = "os^Dv<>PX"
+OURS = ("#1f5fa8", "#1b998b")  # double, single precision
+THEIRS = ("#c2571a", "#8e44ad", "#b8860b", "#2b8a3e", "#c0392b", "#7f5539", "#d6569d")
+LIMITS = ("#555555", "#999999")
+SHAPES = "s^Dv<>P"
+
 Point = tuple[float, float, float]  # median, least, most
 
 
+class Series(NamedTuple):
+    """What has one colour and one shape."""
+
+    label: str
+    color: str
+    shape: str
+    filled: bool
+    points: dict[str, Point]  # by line
+
+
 def draw(data: dict[str, Any], file: Path) -> None:
-    """Dots at the medians with lines over the spread; what didn't learn has none."""
+    """Nanoseconds a step of everything that learned."""
+    lines = list(dict.fromkeys(row["workload"] for row in data["workloads"]))
+    label = f"nanoseconds a step, median and spread of {data['rounds']} rounds (less is better)"
+    _dots(lines, [*_ours(data), *_theirs(data)], label, _title(data), file)
+
+
+def draw_ratios(data: dict[str, Any], file: Path) -> None:
+    """How many times as fast pgfast is as each peer, on one core; nothing where there were no peers."""
+    lines = list(dict.fromkeys(f"{p['workload']}, {r['precision']}" for p in data["peers"] for r in p["ratios"]))
+    _dots(lines, _theirs(data, ratios=True), "times as fast as the peer, on one core", _title(data), file, at=1.0)
+
+
+def _title(data: dict[str, Any]) -> str:
+    return f"Training: {data['machine']['processor']}, {data['machine']['date']}"
+
+
+def _ours(data: dict[str, Any]) -> list[Series]:
+    rows = [row for row in data["workloads"] if row["learned"]]
+    found = []
+    for precision, color in zip(dict.fromkeys(row["precision"] for row in rows), OURS, strict=False):
+        for threads in dict.fromkeys(row["threads"] for row in rows):
+            points = {r["workload"]: _cost(r) for r in rows if (r["precision"], r["threads"]) == (precision, threads)}
+            many = f"{threads} thread{'s' if threads > 1 else ''}"
+            found.append(Series(f"pgfast {precision}, {many}", color, "o", threads == 1, points))
+    return found
+
+
+def _theirs(data: dict[str, Any], ratios: bool = False) -> list[Series]:
+    """A series for each peer, of its costs or of the ratios to it; limits are grey."""
+    found = []
+    for limit, colors in ((False, THEIRS), (True, LIMITS)):
+        rows = [row for row in data["peers"] if row["learned"] and row["limit"] == limit]
+        for i, name in enumerate(dict.fromkeys(row["peer"] for row in rows)):
+            own = [row for row in rows if row["peer"] == name]
+            points = {
+                f"{row['workload']}, {r['precision']}": (r["median"], r["min"], r["max"])
+                for row in own
+                for r in row["ratios"]
+            }
+            costs = {row["workload"]: _cost(row) for row in own}
+            shape, color = SHAPES[i % len(SHAPES)], colors[i % len(colors)]
+            found.append(Series(name, color, shape, True, points if ratios else costs))
+    return found
+
+
+def _cost(row: dict[str, Any]) -> Point:
+    return row["ns_per_step"], row["ns_per_step_min"], row["ns_per_step_max"]
+
+
+def _dots(lines: list[str], series: list[Series], label: str, title: str, file: Path, at: float | None = None) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator
 
-    names = list(dict.fromkeys(row["workload"] for row in data["workloads"]))
-    series = _series(data)
-    apart = 0.62 / max(1, len(series) - 1)
-    figure = Figure(figsize=(9.0, 1.7 + len(names) * (0.35 + 0.075 * len(series))), dpi=130, layout="constrained")
+    series = [s for s in series if s.points]
+    height = 1.7 + len(lines) * (0.35 + 0.075 * len(series))
+    figure = Figure(figsize=(9.0, height), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for i, (label, style, points) in enumerate(series):
-        y = [names.index(name) - 0.31 + i * apart if len(series) > 1 else names.index(name) for name in points]
-        x = [point[0] for point in points.values()]
-        spread = [[p[0] - p[1] for p in points.values()], [p[2] - p[0] for p in points.values()]]
-        axes.errorbar(x, y, xerr=spread, linestyle="none", markersize=5, elinewidth=1, label=label, **style)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=30))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.minorticks_off()
-    axes.tick_params(axis="x", rotation=0 if _decades(series) < 3 else 45)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    for line in range(1, len(names)):
-        axes.axhline(line - 0.5, color="#00000018", linewidth=0.8)
-    axes.grid(axis="x", alpha=0.25)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    machine = data["machine"]
-    axes.set_title(f"Training: {machine['processor']}, {machine['date']}", fontsize=10)
-    axes.set_xlabel(f"nanoseconds a step (median and spread of {data['rounds']} rounds; less is better)")
+    for i, s in enumerate(series):
+        offset = 0.62 * (i / (len(series) - 1) - 0.5) if len(series) > 1 else 0.0
+        x, low, high = zip(*s.points.values(), strict=True)
+        spread = [[m - a for m, a in zip(x, low, strict=True)], [b - m for m, b in zip(x, high, strict=True)]]
+        axes.errorbar(
+            x, [lines.index(name) + offset for name in s.points], xerr=spread, linestyle="none", elinewidth=1,
+            marker=s.shape, markersize=5, color=s.color, markerfacecolor=s.color if s.filled else "white",
+            label=s.label,
+        )  # fmt: skip
+    if at is not None:
+        axes.axvline(at, color="#00000060", linewidth=1)
+    _scale(axes, [value for s in series for point in s.points.values() for value in point])
+    _lines(axes, lines)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(label)
     if series:
         figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.savefig(file)
 
 
-def _series(data: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Point]]]:
-    """(label, style, point of each workload): pgfast first, then its peers, then the limits."""
-    ours = [row for row in data["workloads"] if row["learned"]]
-    found = []
-    for precision, color in zip(dict.fromkeys(row["precision"] for row in ours), OURS, strict=False):
-        for threads in dict.fromkeys(row["threads"] for row in ours):
-            points = {r["workload"]: _point(r) for r in ours if (r["precision"], r["threads"]) == (precision, threads)}
-            many = f"{threads} thread{'s' if threads > 1 else ''}"
-            style = {"color": color, "marker": "o", "markerfacecolor": color if threads == 1 else "white"}
-            found.append((f"pgfast {precision}, {many}", style, points))
-    theirs = [row for row in data["peers"] if row["learned"]]
-    for limit in (False, True):
-        names = dict.fromkeys(row["peer"] for row in theirs if row["limit"] == limit)
-        for i, name in enumerate(names):
-            color = LIMIT if limit else THEIRS[i % len(THEIRS)]
-            style = {"color": color, "marker": MARKERS[1 + i % (len(MARKERS) - 1)]}
-            found.append((name, style, {r["workload"]: _point(r) for r in theirs if r["peer"] == name}))
-    return [(label, style, points) for label, style, points in found if points]
+def _scale(axes: Any, values: list[float]) -> None:
+    """Logarithmic, with ticks that can be read: 1, 2, 5, 10 or, over many decades, powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    wide = bool(values) and log10(max(values) / min(values)) > 3
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=30))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.minorticks_off()
+    axes.grid(axis="x", alpha=0.25)
 
 
-def _point(row: dict[str, Any]) -> Point:
-    return row["ns_per_step"], row["ns_per_step_min"], row["ns_per_step_max"]
-
-
-def _decades(series: list[tuple[str, dict[str, Any], dict[str, Point]]]) -> float:
-    """Powers of ten between the least and the most."""
-    from math import log10
-
-    values = [point[0] for _, _, points in series for point in points.values()]
-    return log10(max(values) / min(values)) if values else 0.0
+def _lines(axes: Any, lines: list[str]) -> None:
+    """Names at the left, from top to bottom, with a rule between each two."""
+    axes.set_yticks(range(len(lines)), lines)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    for i in range(1, len(lines)):
+        axes.axhline(i - 0.5, color="#00000018", linewidth=0.8)
+    axes.spines[["top", "right", "left"]].set_visible(False)

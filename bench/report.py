@@ -1,9 +1,10 @@
-"""`pgfast bench` as data: who takes part, what was measured, and the ratios; `docs/command-line.md` lists the fields."""
+"""`pgfast bench` as data: who takes part, what was measured, and the ratios. docs/benchmarks.md lists the fields."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pgfast._bench.child import Child, Trouble
 from pgfast._bench.contest import PGFAST, Entrant, Outcome, hold
 from pgfast._bench.machine import OWN, THEIRS, machine, versions
-from pgfast._bench.peers import PEERS, install_line, load
+from pgfast._bench.peers import install_line, load
 from pgfast.workloads import Workload
 
 Say = Callable[[str], None]
@@ -56,14 +57,11 @@ def bench(
 
 def _acquainted(peers: Collection[str], say: Say) -> tuple[list[Known], list[dict[str, str]]]:
     """The peers that can run here, and for each other one why not."""
-    known, missing = [], []
-    for name in peers:
-        line = install_line(name)
-        if line is not None:
-            missing.append({"peer": name, "install": line})
-            continue
-        say(f"looking at {name}")
-        with Child() as child:
+    known: list[Known] = []
+    missing = [{"peer": name, "install": line} for name in peers if (line := install_line(name)) is not None]
+    with Child() as child:
+        for name in [name for name in peers if install_line(name) is None]:
+            say(f"looking at {name}")
             try:
                 known.append(child(_describe, name))
             except Trouble as trouble:
@@ -133,8 +131,8 @@ def _learning(outcome: Outcome) -> dict[str, Any]:
         "rounds": len(finals),
         "learned": outcome.learned,
         "goal": outcome.entrant.workload.goal,
-        "final_return": fmean(finals) if finals else None,
-        "final_return_min": min(finals) if finals else None,
+        "final_return": fmean(finals) if finals and all(map(isfinite, finals)) else None,
+        "final_return_min": min(filter(isfinite, finals), default=None),
     }
 
 

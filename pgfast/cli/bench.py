@@ -77,8 +77,8 @@ def bench(
     draw(data, picture)
     data["picture"] = str(picture.absolute())
     answer(data, lambda: show(data), as_json, quiet)
-    complaint = _complaint(data)
-    return fail(complaint, FAILED_CHECK, as_json=False) if complaint else 0
+    complaints = _complaints(data)
+    return fail(" ".join(complaints), FAILED_CHECK, as_json=False) if complaints else 0
 
 
 def _workloads(names: list[str] | None) -> list[Workload]:
@@ -147,22 +147,25 @@ def _saying(visible: bool) -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(text)
 
 
-def _complaint(data: dict[str, Any]) -> str | None:
-    """One sentence where something didn't learn or has become slower."""
-    lazy = [row for row in data["workloads"] if not row["learned"]]
+def _complaints(data: dict[str, Any]) -> list[str]:
+    """A sentence where something didn't learn, has become slower, or couldn't be checked."""
+    from pgfast._bench.words import number
+
+    said = []
+    lazy = {row["workload"]: row for row in data["workloads"] if not row["learned"]}
     if lazy:
-        names = ", ".join(dict.fromkeys(row["workload"] for row in lazy))
-        worst = lazy[0]
-        return (
-            f"{names} didn't learn: {worst['workload']} ended at a mean return of {worst['final_return_min']:.4g} where "
-            f"{worst['goal']:g} is expected, so that no throughput is quoted."
+        each = (
+            f"{name} (a mean return of {number(r['final_return_min'])}, not {r['goal']:g})" for name, r in lazy.items()
         )
-    worse = [c for c in data.get("check", []) if c["verdict"] == "worse"]
+        said.append(f"No throughput is quoted of what didn't learn: {', '.join(each)}.")
+    verdicts = data["check"]["verdicts"] if "check" in data else []
+    worse = [v for v in verdicts if v["verdict"] == "worse"]
     if worse:
-        what = "; ".join(
-            f"{c['workload']} in {c['precision']} was {c['recorded']:.2f} times as fast as {c['peer']} and is now "
-            f"{c['now']:.2f} times"
-            for c in worse
+        each = (
+            f"{v['workload']} in {v['precision']} ({v['now']:.3g} times {v['peer']}, not {v['recorded']:.3g})"
+            for v in worse
         )
-        return f"pgfast has become slower: {what}."
-    return None
+        said.append(f"pgfast has become slower: {', '.join(each)}.")
+    if verdicts and all(v["verdict"] == "not measured" for v in verdicts):
+        said.append("Nothing was checked: none of what the record compares with can run here.")
+    return said

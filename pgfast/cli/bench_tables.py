@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pgfast._bench.words import between, digits, is_part, megabytes, number, times
 from pgfast.cli.output import facts, short
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Ta
             row["workload"],
             str(row["threads"]),
             *(
-                (digits(row["ns_per_step"]), _between(row), short(row["steps_per_second"]))
+                (digits(row["ns_per_step"]), between(row), short(row["steps_per_second"]))
                 if row["learned"]
                 else ("-", "didn't learn", "-")
             ),
             short(row["episodes_per_second"]) if row["learned"] else "-",
-            _number(row["final_return"]),
+            number(row["final_return"]),
             f"{row['goal']:g}",
         )
     return table
@@ -69,8 +70,8 @@ def _beside(rows: Iterable[dict[str, Any]], precision: str) -> Table:
             f"{compiled:.1f} s" if compiled else "in cache",
             f"{row['load_seconds']:.2f} s",
             f"{row['run_seconds']:.3f} s" if row["learned"] else "-",
-            _megabytes(row["peak_memory_bytes"]),
-            _megabytes(row["memory_growth_bytes"], "+"),
+            megabytes(row["peak_memory_bytes"]),
+            megabytes(row["memory_growth_bytes"], "+"),
         )
     return table
 
@@ -80,25 +81,26 @@ def _peers(data: dict[str, Any], workload: str) -> Table:
     ours = [row for row in data["workloads"] if (row["workload"], row["threads"]) == (workload, 1)]
     precisions = [row["precision"] for row in ours]
     heads = [f"pgfast {p}" for p in precisions]
-    title = f"{workload}, one core: how many times as fast pgfast is (of lanes in C: the part reached)"
+    title = f"{workload}, one core: times as fast as each (of C in lanes: the part reached)"
     table = _table(title, "", "ns/step", "min-max", *heads, "rounds")
     for row in ours:
-        speed = [digits(row["ns_per_step"]), _between(row)] if row["learned"] else ["-", "didn't learn"]
+        speed = [digits(row["ns_per_step"]), between(row)] if row["learned"] else ["-", "didn't learn"]
         table.add_row(f"pgfast {row['precision']}", *speed, *("" for _ in heads), str(row["rounds"]))
     for row in data["peers"]:
         if row["workload"] != workload:
             continue
-        speed = [digits(row["ns_per_step"]), _between(row)] if row["learned"] else ["-", _why_not(row)]
+        speed = [digits(row["ns_per_step"]), between(row)] if row["learned"] else ["-", _why_not(row)]
         by = {r["precision"]: r for r in row["ratios"]}
-        ratios = [_ratio(by[p], row) if p in by else "" for p in precisions]
+        ratios = [times(by[p], is_part(row)) if p in by else "" for p in precisions]
         table.add_row(row["peer"], *speed, *ratios, str(row["rounds"]))
     return table
 
 
-def _check(verdicts: list[dict[str, Any]]) -> Table:
-    table = _table("Against the record: how many times as fast pgfast is", "workload", "precision", "beside", "recorded",
-                   "now", "verdict", left=3)  # fmt: skip
-    for v in verdicts:
+def _check(check: dict[str, Any]) -> Table:
+    heads = ("workload", "precision", "beside", "recorded", "now", "verdict")
+    other = "" if check["same_processor"] else f", of another processor: {check['recorded']['processor']}"
+    table = _table(f"Times as fast, beside the record of {check['recorded']['date']}{other}", *heads, left=3)
+    for v in check["verdicts"]:
         now = "-" if v["now"] is None else digits(v["now"])
         table.add_row(v["workload"], v["precision"], v["peer"], digits(v["recorded"]), now, v["verdict"])
     return table
@@ -106,33 +108,12 @@ def _check(verdicts: list[dict[str, Any]]) -> Table:
 
 def _missing(data: dict[str, Any]) -> list[tuple[str, str]]:
     """A line for each peer that didn't run: how to install it, or what went wrong."""
+    from rich.markup import escape
+
     lines = [(m["peer"], f"not here: {m['install']}" if "install" in m else m["trouble"]) for m in data["missing"]]
-    return lines + [(f"{p['peer']}, {p['workload']}", p["trouble"]) for p in data["peers"] if p["trouble"]]
+    lines += [(f"{p['peer']}, {p['workload']}", p["trouble"]) for p in data["peers"] if p["trouble"]]
+    return [(name, escape(text)) for name, text in lines]
 
 
 def _why_not(row: dict[str, Any]) -> str:
-    return "failed" if row["trouble"] else f"return {_number(row['final_return_min'])}"
-
-
-def _ratio(ratio: dict[str, Any], row: dict[str, Any]) -> str:
-    if row["limit"] and row["lanes"]:
-        return f"{100 * ratio['median']:.0f} % ({100 * ratio['min']:.0f}-{100 * ratio['max']:.0f})"
-    return f"{digits(ratio['median'])}x ({digits(ratio['min'])}-{digits(ratio['max'])})"
-
-
-def _between(row: dict[str, Any]) -> str:
-    return f"{digits(row['ns_per_step_min'])}-{digits(row['ns_per_step_max'])}"
-
-
-def digits(number: float) -> str:
-    """Three digits of it: 0.123, 1.23, 12.3, 123, 1,230."""
-    places = 0 if number >= 99.95 else 1 if number >= 9.995 else 2 if number >= 0.9995 else 3
-    return f"{number:,.{places}f}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _megabytes(count: int | None, sign: str = "") -> str:
-    return "not known" if count is None else f"{count / 1e6:{sign}.1f} MB"
+    return "failed" if row["trouble"] else f"return {number(row['final_return_min'])}"

@@ -1,0 +1,178 @@
+"""Writes RESULTS.md, its pictures and results.json from one run of everything: ``python -m pgfast._bench.results``.
+
+Nothing in them is typed in by hand. results.json is what `pgfast bench --check` compares a later version with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pgfast._bench.bars import judge
+from pgfast._bench.contest import PATIENCE, PRECISIONS
+from pgfast._bench.peers import PEERS
+from pgfast._bench.pictures import draw, draw_ratios
+from pgfast._bench.report import bench
+from pgfast._bench.words import between, digits, is_part, megabytes, number, times
+from pgfast.training import default_threads
+from pgfast.workloads import WORKLOADS
+
+HOW = f"""\
+- Each entrant learns in a process of its own. In a round every entrant of a workload learns it once, one after the
+  other, each round with another seed; a peer that has used {PATIENCE:g} s takes no part in later rounds.
+- A time is that of a whole training run (environment, sampling, returns and updates), without compiling; a ratio is
+  taken within a round. Both are shown as the median over rounds, and the least and the largest.
+- Peers, and pgfast on one thread, are kept on the same processor.
+- Only what learned is quoted: in every round the mean return of the last tenth of the run reaches the goal.
+- The cache of compiled kernels was empty at the start; loading is what a process does when another has compiled.
+- Memory is the most that the process held; beside it, by how much a whole run exceeds its first tenth."""
+
+
+def measure(names: Iterable[str], rounds: int) -> dict[str, Any]:
+    """One run of the bench with all peers and a cold cache, and the bars."""
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    with tempfile.TemporaryDirectory(prefix="pgfast-results-") as cache:
+        data = bench(
+            [WORKLOADS[name] for name in names],
+            rounds=rounds,
+            threads=sorted({1, default_threads()}),
+            precisions=PRECISIONS,
+            peers=PEERS,
+            cache=Path(cache) / "kernels",
+            say=say,
+        )
+    data["bars"] = judge(data, rounds, say)
+    return data
+
+
+def write(data: dict[str, Any], folder: Path, command: str) -> None:
+    """RESULTS.md, images/*.png and results.json."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    draw(data, folder / "images" / "cost.png")
+    draw_ratios(data, folder / "images" / "ratios.png")
+    (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+    parts = ["# Results", _where(data, command), _bars(data), _ratios(data), _costs(data), _beside(data), _peers(data)]
+    parts += ["## How it was measured", HOW, "## Versions", _versions(data)]
+    (folder / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
+
+
+def _where(data: dict[str, Any], command: str) -> str:
+    m = data["machine"]
+    memory = f", {m['memory_bytes'] / 2**30:.0f} GiB" if m["memory_bytes"] else ""
+    load = f" Load average at the start: {m['load']:.2f}." if m["load"] is not None else ""
+    return (
+        f"Written by `{command}` on {m['date']}; {data['rounds']} rounds.\n\n{m['processor']}, vectors of "
+        f"{m['vector_bits']} bits, {m['processors']} processors{memory}, {m['system']}.{load}"
+    )
+
+
+def _bars(data: dict[str, Any]) -> str:
+    rows = [
+        (b["claim"], times(b["ratio"]) if b["ratio"] else "not measured", f"{b['bar']:,g}x",
+         "reached" if b["reached"] else "not reached")
+        for b in data["bars"]
+    ]  # fmt: skip
+    return f"## Bars\n\n{_table(('pgfast, per step', 'times as fast', 'bar', ''), rows)}"
+
+
+def _ratios(data: dict[str, Any]) -> str:
+    """A row for each workload and precision, a column for each peer."""
+    text = "## Ratios\n\nHow many times as fast per step pgfast is on one core; of the limit, the part that it reaches."
+    for part in (False, True):
+        rows = [row for row in data["peers"] if is_part(row) == part]
+        names = list(dict.fromkeys(row["peer"] for row in rows))
+        seen = {
+            (row["workload"], ratio["precision"], row["peer"]): times(ratio, part)
+            for row in rows
+            for ratio in row["ratios"]
+        }
+        lines = [
+            (workload, precision, *(seen.get((workload, precision, name), "") for name in names))
+            for workload, precision in dict.fromkeys(key[:2] for key in seen)
+        ]
+        if lines:
+            text += f"\n\n{_table(('workload', 'precision', *names), lines)}"
+    return f"{text}\n\n![How many times as fast pgfast is](images/ratios.png)"
+
+
+def _costs(data: dict[str, Any]) -> str:
+    rows = [
+        (row["workload"], row.get("peer", "pgfast"), row["precision"], str(row.get("threads", 1)), *_cost(row),
+         str(row["rounds"]), number(row["final_return"]), f"{row['goal']:g}")
+        for workload in dict.fromkeys(row["workload"] for row in data["workloads"])
+        for row in [*data["workloads"], *data["peers"]]
+        if row["workload"] == workload
+    ]  # fmt: skip
+    heads = (
+        "workload",
+        "learner",
+        "precision",
+        "threads",
+        "ns a step",
+        "spread",
+        "steps/s",
+        "rounds",
+        "return",
+        "goal",
+    )
+    return f"## Cost of a step\n\n{_table(heads, rows)}\n\n![Nanoseconds a step](images/cost.png)"
+
+
+def _cost(row: dict[str, Any]) -> tuple[str, str, str]:
+    if not row["learned"]:
+        return "-", row.get("trouble") or "didn't learn", "-"
+    return digits(row["ns_per_step"]), between(row), f"{1e3 / row['ns_per_step']:,.3g} M"
+
+
+def _beside(data: dict[str, Any]) -> str:
+    rows = [
+        (row["workload"], row["precision"], str(row["threads"]), f"{row['compile_seconds'] or 0.0:.1f} s",
+         f"{row['load_seconds']:.2f} s", f"{row['run_seconds']:.3f} s" if row["learned"] else "-",
+         f"{row['episodes_per_second'] / 1e6:.3g} M" if row["learned"] else "-",
+         megabytes(row["peak_memory_bytes"]), megabytes(row["memory_growth_bytes"], "+"))
+        for row in data["workloads"]
+    ]  # fmt: skip
+    heads = ("workload", "precision", "threads", "compile", "load", "run", "episodes/s", "peak memory", "10x episodes")
+    return f"## Before the first step, and memory\n\n{_table(heads, rows)}"
+
+
+def _peers(data: dict[str, Any]) -> str:
+    titles = dict.fromkeys((row["peer"], row["title"]) for row in data["peers"])
+    lines = [f"- {name}: {title}" for name, title in titles]
+    lines += [f"- {m['peer']}: not run ({m.get('install') or m['trouble']})" for m in data["missing"]]
+    return "## Peers\n\n" + "\n".join(lines) if lines else ""
+
+
+def _versions(data: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *map(list, rows)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pgfast._bench.results", description=__doc__.splitlines()[0])
+    parser.add_argument("workload", nargs="*", help="default: all")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="default: %(default)s")
+    given = parser.parse_args()
+    for name in given.workload:
+        if name not in WORKLOADS:
+            parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
+    command = " ".join(["python -m pgfast._bench.results", *given.workload, "--rounds", str(given.rounds)])
+    write(measure(given.workload or WORKLOADS, given.rounds), given.out, command)
+    print(given.out / "RESULTS.md")
+
+
+if __name__ == "__main__":
+    main()
