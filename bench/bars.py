@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,43 +42,40 @@ AGAINST = (
     Against("corridor", "float32", "jax", 2.5),
     *(Against(name, "float64", "tutorial", 1000.0) for name in ("cartpole", "frozenlake", "corridor")),
 )
-
-
-def pairs() -> tuple[Pair, ...]:
-    """Bars within pgfast: threads, runs, states, a user's own file."""
-    cores = default_threads()
-    cartpole, frozenlake = (_larger_batches(WORKLOADS[name]) for name in ("cartpole", "frozenlake"))
-    corridor = WORKLOADS["corridor"]
-    alone = replace(corridor, name="corridor, one run", episodes=200_000, settings=corridor.settings | {"runs": 1})
-    return (
-        *(
-            Pair(f"{w.name}, on {cores} cores to one", Entrant(w, threads=cores), Entrant(w), 0.9 * cores)
-            for w in (cartpole, frozenlake)
-        ),
-        Pair("corridor, 1,000 runs to one", Entrant(corridor), Entrant(alone), 3.0),
-    )
-
-
-def _larger_batches(workload: Workload, batch: int = 1024) -> Workload:
-    """As many updates, of a larger batch."""
-    episodes = workload.episodes // workload.settings["batch"] * batch
-    name = f"{workload.name}, batches of {batch:,}"
-    return replace(workload, name=name, episodes=episodes, settings=workload.settings | {"batch": batch})
+WITHIN = (  # a workload is at least so many times as fast per step as another
+    ("corridor", "corridor-1", 3.0),
+    ("garnet-100k", "garnet-1k", 1 / 4),
+    ("user-file", "cartpole", 1 / 1.1),
+)
+SCALING = ("cartpole", "frozenlake")  # workloads that are as fast as 0.9 of the cores together, in batches of 1,024
 
 
 def judge(data: dict[str, Any], rounds: int, say: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
-    """Every bar with the ratio that was seen (None where it couldn't be) and whether it was reached.
-
-    `data` is what `pgfast._bench.report.bench` gave; pairs are measured now.
-    """
-    measured = {row["workload"] for row in data["workloads"]}
-    return [_of_peer(bar, data) for bar in AGAINST if bar.workload in measured] + [
-        _of_pair(pair, rounds, say) for pair in pairs() if _base(pair) in measured
+    """Every bar of the workloads in `data` (what `pgfast._bench.report.bench` gave), with the ratio that was seen, None
+    where it couldn't be, and whether it was reached. Pairs are measured now."""
+    names = {row["workload"] for row in data["workloads"]}
+    return [_of_peer(bar, data) for bar in AGAINST if bar.workload in names] + [
+        _of_pair(pair, rounds, say) for pair in _pairs(names)
     ]
 
 
-def _base(pair: Pair) -> str:
-    return pair.one.workload.name.partition(",")[0]
+def _pairs(names: Collection[str]) -> Iterator[Pair]:
+    """The bars within pgfast whose workloads are among these."""
+    for one, other, times in WITHIN:
+        if one in names and other in names:
+            yield Pair(f"{one}, to {other}", Entrant(WORKLOADS[one]), Entrant(WORKLOADS[other]), times)
+    cores = default_threads()
+    for name in SCALING:
+        if name in names:
+            w = _in_batches(WORKLOADS[name], 1024)
+            yield Pair(f"{w.name}, {cores} cores to one", Entrant(w, threads=cores), Entrant(w), 0.9 * cores)
+
+
+def _in_batches(workload: Workload, batch: int) -> Workload:
+    """As many updates, of larger batches."""
+    episodes = workload.episodes // workload.settings["batch"] * batch
+    name = f"{workload.name} in batches of {batch:,}"
+    return replace(workload, name=name, episodes=episodes, settings=workload.settings | {"batch": batch})
 
 
 def _of_peer(bar: Against, data: dict[str, Any]) -> dict[str, Any]:
@@ -92,5 +89,5 @@ def _of_pair(pair: Pair, rounds: int, say: Callable[[str], None]) -> dict[str, A
     return _verdict(pair.claim, ratio(other, one) if comparable(other, one) else None, pair.times)
 
 
-def _verdict(claim: str, seen: dict[str, Any] | None, at_least: float) -> dict[str, Any]:
-    return {"claim": claim, "ratio": seen, "bar": at_least, "reached": seen is not None and seen["median"] >= at_least}
+def _verdict(claim: str, seen: dict[str, Any] | None, bar: float) -> dict[str, Any]:
+    return {"claim": claim, "ratio": seen, "bar": bar, "reached": seen is not None and seen["median"] >= bar}

@@ -76,7 +76,7 @@ def _where(data: dict[str, Any], command: str) -> str:
 
 def _bars(data: dict[str, Any]) -> str:
     rows = [
-        (b["claim"], times(b["ratio"]) if b["ratio"] else "not measured", f"{b['bar']:,g}x",
+        (b["claim"], times(b["ratio"]) if b["ratio"] else "not measured", f"{b['bar']:,.4g}x",
          "reached" if b["reached"] else "not reached")
         for b in data["bars"]
     ]  # fmt: skip
