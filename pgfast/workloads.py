@@ -1,19 +1,13 @@
-"""What training costs: fixed workloads, and how one is measured.
-
-A new workload is an entry of _ALL.
-"""
+"""The training runs by which `pgfast bench` measures cost. A new workload is an entry of _ALL."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from pgfast.engine import Engine
 from pgfast.environments import listed, packaged_folder
-from pgfast.results import Training
-from pgfast.training import default_threads
 
 _SGD: dict[str, Any] = {"optimizer": "sgd", "entropy": 0.0}
 _CARTPOLE = {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003}
@@ -47,23 +41,6 @@ class Workload:
         return "Taxi-v3" if self.env == "Taxi-v4" and "Taxi-v4" not in listed() else self.env
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """Training after compilation, repeated: environment, sampling, returns and updates together."""
-
-    name: str
-    threads: int
-    ns_per_step: float  # of all threads together; the median over repetitions
-    ns_per_step_min: float
-    ns_per_step_max: float
-    repetitions: int
-    steps: int  # of one repetition, all runs
-    steps_per_second: float  # the median
-    episodes_per_second: float  # at the median
-    compile_seconds: float
-    load_seconds: float  # of compiled code from the cache
-
-
 _ALL = (
     Workload("cartpole", "CartPole-v1", 256 * 240, 400.0, _CARTPOLE),
     Workload("frozenlake", "FrozenLake-v1", 512 * 800, 0.7, {**_LAKE, "batch": 512, "lr": 5.0}),
@@ -79,37 +56,3 @@ _ALL = (
     Workload("user-branches", "my_branching_cartpole.py", 256 * 240, 400.0, _CARTPOLE),
 )
 WORKLOADS = {workload.name: workload for workload in _ALL}
-
-
-def measure(workload: Workload, threads: int | None = None, repetitions: int = 5) -> Measurement:
-    """Train `repetitions` times from the start, each with a seed of its own, on so many threads (by default, all
-    processors)."""
-    threads = threads or default_threads()
-    warm = workload.engine().learn(_few_episodes(workload), threads=threads)
-    results = [workload.engine(seed).learn(workload.episodes, threads=threads) for seed in range(repetitions)]
-    costs = [_ns_per_step(r) for r in results]
-    typical = median(costs)
-    episodes = sum(r.curve.mean_return.shape[0] * r.episodes for r in results)
-    steps = sum(r.steps for r in results)
-    return Measurement(
-        name=workload.name,
-        threads=threads,
-        ns_per_step=typical,
-        ns_per_step_min=min(costs),
-        ns_per_step_max=max(costs),
-        repetitions=repetitions,
-        steps=steps // repetitions,
-        steps_per_second=1e9 / typical,
-        episodes_per_second=1e9 / typical * episodes / steps,
-        compile_seconds=warm.compile_seconds,
-        load_seconds=warm.load_seconds,
-    )
-
-
-def _few_episodes(workload: Workload) -> int:
-    """Enough to have everything compiled and loaded."""
-    return int(workload.settings["batch"])
-
-
-def _ns_per_step(result: Training) -> float:
-    return 1e9 * result.train_seconds / result.steps

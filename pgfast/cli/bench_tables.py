@@ -41,7 +41,7 @@ def _table(title: str, *headers: str, left: int = 1) -> Table:
 
 
 def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Table:
-    title = f"Training in {precision}: median of {rounds} rounds, and the spread"
+    title = f"Training in {precision}: median of {rounds} round{'s' if rounds != 1 else ''}, and the spread"
     table = _table(title, "workload", "threads", "ns/step", "min-max", "steps/s", "episodes/s", "return", "goal")
     for row in rows:
         table.add_row(
