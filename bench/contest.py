@@ -104,7 +104,7 @@ def _play(outcome: Outcome, child: Child, seed: int) -> None:
         run, memory = child(_learn, outcome.entrant, seed)
     except Trouble as trouble:
         if outcome.entrant.learner == PGFAST:
-            raise
+            raise Trouble(f"{outcome.entrant.workload.name} can't be measured: {trouble}") from None
         outcome.trouble = str(trouble)
         return
     if outcome.memory is not None and memory is not None and not outcome.runs:

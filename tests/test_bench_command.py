@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_tables_fit_the_terminal(data: dict[str, Any], width: int) -> None:
     shown += ['not here: pip install -e ".[peers]"', "ImportError: no", "as before", "bench.png"]
     for words in shown:
         assert words in text, words
+
+
+def test_fields_are_documented(data: dict[str, Any]) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "benchmarks.md").read_text("utf-8")
+    said = check.compare(data, data)
+    objects = [data, data["machine"], data["workloads"][0], data["peers"][0], data["peers"][0]["ratios"][0], said]
+    for name in {name for fields in [*objects, *data["missing"], said["verdicts"][0]] for name in fields}:
+        assert re.search(rf"\b{name}\b", page), name
 
 
 # ---- the check

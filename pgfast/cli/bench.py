@@ -54,24 +54,20 @@ def bench(
     from pgfast._bench import report
     from pgfast._bench.pictures import draw
     from pgfast.cli.bench_tables import show
-    from pgfast.training import default_threads
 
     chosen = _workloads(workload)
-    counts = _allowed_threads(threads) or sorted({1, default_threads()})
+    plan: dict[str, Any] = {
+        "rounds": _at_least_one("rounds", rounds),
+        "threads": _threads(threads, peers or check is not None),
+        "precisions": _precisions(precision, peers or check is not None),
+        "peers": _peers(peers, check is not None),
+    }
     record = regression.read_record(check) if check is not None else None
     if record is not None:
         regression.check_rounds(record, [w.name for w in chosen], rounds)
     picture = _writable(out) / PICTURE
     with _cache(cold) as cache, _saying(not (as_json or quiet)) as say:
-        data = report.bench(
-            chosen,
-            rounds=_at_least_one("rounds", rounds),
-            threads=counts if not (peers or check) else sorted({1, *counts}),
-            precisions=_precisions(precision, peers or check is not None),
-            peers=_peers(peers, check is not None),
-            cache=cache,
-            say=say,
-        )
+        data = report.bench(chosen, **plan, cache=cache, say=say)
     if record is not None:
         data["check"] = regression.compare(record, data)
     draw(data, picture)
@@ -96,8 +92,12 @@ def _at_least_one(name: str, count: int) -> int:
     return count
 
 
-def _allowed_threads(threads: list[int] | None) -> list[int]:
-    return sorted({_at_least_one("threads", count) for count in threads or []})
+def _threads(given: list[int] | None, compared: bool) -> list[int]:
+    """Those asked for, by default one and all processors; peers are compared with one."""
+    from pgfast.training import default_threads
+
+    counts = {_at_least_one("threads", count) for count in given or [1, default_threads()]}
+    return sorted(counts | {1} if compared else counts)
 
 
 def _precisions(given: list[str] | None, compared: bool) -> list[str]:
