@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from math import log10
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ LIMITS = ("#555555", "#999999")
 SHAPES = "s^Dv<>P"
 
 Point = tuple[float, float, float]  # median, least, most
+Points = Callable[[dict[str, Any]], dict[str, Point]]  # from a row of the data: where it has a point, by line
 
 
 class Series(NamedTuple):
@@ -25,65 +27,88 @@ class Series(NamedTuple):
 
 
 def draw(data: dict[str, Any], file: Path) -> None:
-    """Nanoseconds a step of everything that learned."""
+    """Nanoseconds a step of everything that learned, and beside it the memory of its process."""
     lines = list(dict.fromkeys(row["workload"] for row in data["workloads"]))
-    label = f"nanoseconds a step, median and spread of {data['rounds']} rounds (less is better)"
-    _dots(lines, [*_ours(data), *_theirs(data)], label, _title(data), file)
+    series = [*_ours(data, _cost), *_theirs(data, _cost)]
+    figure, (left, right) = _figure(data, len(lines), len(series), widths=(3.2, 1.0))
+    _dots(left, lines, series)
+    left.set_xlabel(f"nanoseconds a step, median and spread of {data['rounds']} rounds (less is better)")
+    _dots(right, lines, [*_ours(data, _memory), *_theirs(data, _memory)])
+    right.set_xlabel("peak memory, MB")
+    right.tick_params(labelleft=False)
+    _finish(figure, left, file)
 
 
 def draw_ratios(data: dict[str, Any], file: Path) -> None:
     """How many times as fast pgfast is as each peer, on one core; nothing where there were no peers."""
     lines = list(dict.fromkeys(f"{p['workload']}, {r['precision']}" for p in data["peers"] for r in p["ratios"]))
-    _dots(lines, _theirs(data, ratios=True), "times as fast as the peer, on one core", _title(data), file, at=1.0)
+    series = _theirs(data, _ratios)
+    figure, (axes,) = _figure(data, len(lines), len(series), widths=(1.0,))
+    _dots(axes, lines, series)
+    axes.axvline(1.0, color="#00000060", linewidth=1)
+    axes.set_xlabel("times as fast as the peer, on one core")
+    _finish(figure, axes, file)
 
 
-def _title(data: dict[str, Any]) -> str:
-    return f"Training: {data['machine']['processor']}, {data['machine']['date']}"
-
-
-def _ours(data: dict[str, Any]) -> list[Series]:
+def _ours(data: dict[str, Any], points: Points) -> list[Series]:
+    """pgfast in each precision, on each number of threads."""
     rows = [row for row in data["workloads"] if row["learned"]]
     found = []
     for precision, color in zip(dict.fromkeys(row["precision"] for row in rows), OURS, strict=False):
         for threads in dict.fromkeys(row["threads"] for row in rows):
-            points = {r["workload"]: _cost(r) for r in rows if (r["precision"], r["threads"]) == (precision, threads)}
+            own = [row for row in rows if (row["precision"], row["threads"]) == (precision, threads)]
             many = f"{threads} thread{'s' if threads > 1 else ''}"
-            found.append(Series(f"pgfast {precision}, {many}", color, "o", threads == 1, points))
+            found.append(Series(f"pgfast {precision}, {many}", color, "o", threads == 1, _joined(own, points)))
     return found
 
 
-def _theirs(data: dict[str, Any], ratios: bool = False) -> list[Series]:
-    """A series for each peer, of its costs or of the ratios to it; limits are grey."""
+def _theirs(data: dict[str, Any], points: Points) -> list[Series]:
+    """Each peer; limits are grey."""
     found = []
     for limit, colors in ((False, THEIRS), (True, LIMITS)):
         rows = [row for row in data["peers"] if row["learned"] and row["limit"] == limit]
         for i, name in enumerate(dict.fromkeys(row["peer"] for row in rows)):
             own = [row for row in rows if row["peer"] == name]
-            points = {
-                f"{row['workload']}, {r['precision']}": (r["median"], r["min"], r["max"])
-                for row in own
-                for r in row["ratios"]
-            }
-            costs = {row["workload"]: _cost(row) for row in own}
             shape, color = SHAPES[i % len(SHAPES)], colors[i % len(colors)]
-            found.append(Series(name, color, shape, True, points if ratios else costs))
+            found.append(Series(name, color, shape, True, _joined(own, points)))
     return found
 
 
-def _cost(row: dict[str, Any]) -> Point:
-    return row["ns_per_step"], row["ns_per_step_min"], row["ns_per_step_max"]
+def _joined(rows: Iterable[dict[str, Any]], points: Points) -> dict[str, Point]:
+    return {line: point for row in rows for line, point in points(row).items()}
 
 
-def _dots(lines: list[str], series: list[Series], label: str, title: str, file: Path, at: float | None = None) -> None:
+def _cost(row: dict[str, Any]) -> dict[str, Point]:
+    return {row["workload"]: (row["ns_per_step"], row["ns_per_step_min"], row["ns_per_step_max"])}
+
+
+def _memory(row: dict[str, Any]) -> dict[str, Point]:
+    if row["peak_memory_bytes"] is None:
+        return {}
+    megabytes = row["peak_memory_bytes"] / 1e6
+    return {row["workload"]: (megabytes, megabytes, megabytes)}
+
+
+def _ratios(row: dict[str, Any]) -> dict[str, Point]:
+    return {f"{row['workload']}, {r['precision']}": (r["median"], r["min"], r["max"]) for r in row["ratios"]}
+
+
+def _figure(data: dict[str, Any], lines: int, series: int, widths: tuple[float, ...]) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    series = [s for s in series if s.points]
-    height = 1.7 + len(lines) * (0.35 + 0.075 * len(series))
-    figure = Figure(figsize=(9.0, height), dpi=130, layout="constrained")
+    figure = Figure(figsize=(9.0, 1.7 + lines * (0.33 + 0.055 * series)), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.subplots(1, len(widths), sharey=True, squeeze=False, width_ratios=widths)[0]
+    figure.suptitle(f"Training: {data['machine']['processor']}, {data['machine']['date']}", fontsize=10)
+    return figure, axes
+
+
+def _dots(axes: Any, lines: list[str], series: list[Series]) -> None:
+    """A line for each name, and on it each series a little lower than the one before."""
     for i, s in enumerate(series):
+        if not s.points:
+            continue
         offset = 0.62 * (i / (len(series) - 1) - 0.5) if len(series) > 1 else 0.0
         x, low, high = zip(*s.points.values(), strict=True)
         spread = [[m - a for m, a in zip(x, low, strict=True)], [b - m for m, b in zip(x, high, strict=True)]]
@@ -92,14 +117,14 @@ def _dots(lines: list[str], series: list[Series], label: str, title: str, file: 
             marker=s.shape, markersize=5, color=s.color, markerfacecolor=s.color if s.filled else "white",
             label=s.label,
         )  # fmt: skip
-    if at is not None:
-        axes.axvline(at, color="#00000060", linewidth=1)
     _scale(axes, [value for s in series for point in s.points.values() for value in point])
     _lines(axes, lines)
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel(label)
-    if series:
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+
+
+def _finish(figure: Any, axes: Any, file: Path) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.savefig(file)
 
 

@@ -22,21 +22,21 @@ def show(data: dict[str, Any]) -> RenderableType:
     for precision in dict.fromkeys(row["precision"] for row in rows):
         alike = [row for row in rows if row["precision"] == precision]
         parts += [_training(alike, precision, data["rounds"]), _beside(alike, precision)]
-    for workload in dict.fromkeys(row["workload"] for row in data["peers"]):
-        parts.append(_peers(data, workload))
+        if data["peers"]:
+            parts.append(_peers([row for row in alike if row["threads"] == 1], data["peers"], precision))
     if "check" in data:
         parts.append(_check(data["check"]))
     parts.append(facts([*_missing(data), ("picture", data["picture"])]))
-    return Group(*(piece for part in parts for piece in (part, ""))) if len(parts) > 1 else parts[0]
+    return Group(*(piece for part in parts for piece in (part, "")))
 
 
 def _table(title: str, *headers: str, left: int = 1) -> Table:
     """Columns of numbers after `left` columns of words."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for i, header in enumerate(headers):
-        table.add_column(header, justify="left" if i < left else "right", no_wrap=i >= left)
+        table.add_column(header, justify="left" if i < left else "right", no_wrap=i >= left, overflow="fold")
     return table
 
 
@@ -47,12 +47,8 @@ def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Ta
         table.add_row(
             row["workload"],
             str(row["threads"]),
-            *(
-                (digits(row["ns_per_step"]), between(row), short(row["steps_per_second"]))
-                if row["learned"]
-                else ("-", "didn't learn", "-")
-            ),
-            short(row["episodes_per_second"]) if row["learned"] else "-",
+            *_speed(row),
+            *((short(row[k]) if row["learned"] else "-") for k in ("steps_per_second", "episodes_per_second")),
             number(row["final_return"]),
             f"{row['goal']:g}",
         )
@@ -76,24 +72,25 @@ def _beside(rows: Iterable[dict[str, Any]], precision: str) -> Table:
     return table
 
 
-def _peers(data: dict[str, Any], workload: str) -> Table:
-    """One workload: pgfast, then how many times as fast it is as each peer; of lanes in C, the part of it reached."""
-    ours = [row for row in data["workloads"] if (row["workload"], row["threads"]) == (workload, 1)]
-    precisions = [row["precision"] for row in ours]
-    heads = [f"pgfast {p}" for p in precisions]
-    title = f"{workload}, one core: times as fast as each (of C in lanes: the part reached)"
-    table = _table(title, "", "ns/step", "min-max", *heads, "rounds")
-    for row in ours:
-        speed = [digits(row["ns_per_step"]), between(row)] if row["learned"] else ["-", "didn't learn"]
-        table.add_row(f"pgfast {row['precision']}", *speed, *("" for _ in heads), str(row["rounds"]))
-    for row in data["peers"]:
-        if row["workload"] != workload:
-            continue
-        speed = [digits(row["ns_per_step"]), between(row)] if row["learned"] else ["-", _why_not(row)]
-        by = {r["precision"]: r for r in row["ratios"]}
-        ratios = [times(by[p], is_part(row)) if p in by else "" for p in precisions]
-        table.add_row(row["peer"], *speed, *ratios, str(row["rounds"]))
+def _peers(ours: Iterable[dict[str, Any]], peers: Iterable[dict[str, Any]], precision: str) -> Table:
+    """Each workload: pgfast, and how many times as fast it is as each peer; of lanes in C, the part of it reached."""
+    title = f"Beside others in {precision}, on one core (of C in lanes: the part reached)"
+    table = _table(title, "", "ns/step", "min-max", "pgfast is", "rounds")
+    for mine in ours:
+        table.add_row(f"{mine['workload']}: pgfast", *_speed(mine), "", str(mine["rounds"]), style="bold")
+        for row in peers:
+            if row["workload"] == mine["workload"] and not (row["limit"] and row["precision"] != precision):
+                ratio = next((r for r in row["ratios"] if r["precision"] == precision), None)
+                seen = times(ratio, is_part(row)) if ratio else ""
+                table.add_row(f"  {row['peer']}", *_speed(row), seen, str(row["rounds"]))
     return table
+
+
+def _speed(row: dict[str, Any]) -> tuple[str, str]:
+    """Nanoseconds a step and their spread, or why there are none."""
+    if row["learned"]:
+        return digits(row["ns_per_step"]), between(row)
+    return "-", "failed" if row.get("trouble") else "didn't learn"
 
 
 def _check(check: dict[str, Any]) -> Table:
@@ -113,7 +110,3 @@ def _missing(data: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [(m["peer"], f"not here: {m['install']}" if "install" in m else m["trouble"]) for m in data["missing"]]
     lines += [(f"{p['peer']}, {p['workload']}", p["trouble"]) for p in data["peers"] if p["trouble"]]
     return [(name, escape(text)) for name, text in lines]
-
-
-def _why_not(row: dict[str, Any]) -> str:
-    return "failed" if row["trouble"] else f"return {number(row['final_return_min'])}"
