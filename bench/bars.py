@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pgfast._bench.contest import Entrant, hold
-from pgfast._bench.report import comparable, ratio
+from pgfast._bench.report import ratio
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS, Workload
 
@@ -86,7 +86,7 @@ def _of_peer(bar: Against, data: dict[str, Any]) -> dict[str, Any]:
 
 def _of_pair(pair: Pair, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
     one, other = hold([pair.one, pair.other], rounds, say=say)
-    return _verdict(pair.claim, ratio(other, one) if comparable(other, one) else None, pair.times)
+    return _verdict(pair.claim, ratio(other, one), pair.times)
 
 
 def _verdict(claim: str, seen: dict[str, Any] | None, bar: float) -> dict[str, Any]:

@@ -46,14 +46,15 @@ def read_record(file: Path) -> dict[str, Any]:
 
 
 def ratios(data: dict[str, Any]) -> dict[Key, list[float]]:
-    """The ratio of each round, by what was compared."""
-    return {(row["workload"], r["precision"], row["peer"]): r["rounds"] for row in data["peers"] for r in row["ratios"]}
+    """The ratio to each yardstick in each round."""
+    rows = [row for row in data["peers"] if row["peer"] in yardsticks()]
+    return {(row["workload"], r["precision"], row["peer"]): r["rounds"] for row in rows for r in row["ratios"]}
 
 
 def check_rounds(record: dict[str, Any], workloads: Iterable[str], rounds: int) -> None:
     """Raise PgfastError where so many rounds could not tell a regression from chance."""
     wanted = set(workloads)
-    kept = [len(each) for (workload, _, name), each in ratios(record).items() if workload in wanted]
+    kept = [len(each) for (workload, _, _), each in ratios(record).items() if workload in wanted]
     if not kept:
         raise PgfastError("The record has no ratios of these workloads: make one with `pgfast bench --peers --json`.")
     if chance(rounds, min(kept)) > RARE:
@@ -87,13 +88,13 @@ def compare(record: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
                 "verdict": _verdict(before[key], measured.get(key, [])),
             }
             for key in before
-            if key[0] in workloads and key[2] in yardsticks()
+            if key[0] in workloads
         ],
     }
 
 
 def _verdict(before: list[float], now: list[float]) -> str:
-    if not now:
+    if not now or chance(len(now), len(before)) > RARE:
         return "not measured"
     if max(now) < min(before) and median(now) < (1 - MARGIN) * median(before):
         return "worse"

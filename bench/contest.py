@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from math import ceil
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.peer import Learned
@@ -17,6 +18,7 @@ from pgfast.workloads import Workload
 PGFAST = "pgfast"
 PATIENCE = 60.0  # seconds after which a peer has had rounds enough
 PRECISIONS = ("float64", "float32") if "precision" in {f.name for f in fields(Settings)} else ("float64",)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ def hold(
     own kernels first.
     """
     outcomes = [Outcome(entrant) for entrant in entrants]
-    _compile([o for o in outcomes if o.entrant.learner == PGFAST], cache, say)
+    ours = [outcome for outcome in outcomes if outcome.entrant.learner == PGFAST]
+    _compile(ours, cache, say)
     with ExitStack() as stack:
         places = [(o, stack.enter_context(Child(_core(o.entrant), cache))) for o in outcomes]
         for outcome, child in places:
-            if outcome.entrant.learner == PGFAST:
+            if outcome in ours:
                 _warm_up(outcome, child)
         for seed in range(rounds):
             for outcome, child in places:
@@ -87,30 +90,38 @@ def _compile(outcomes: Sequence[Outcome], cache: Path | None, say: Callable[[str
         if key not in times:
             say(f"{outcome.entrant.workload.name}: compiling, or loading what was compiled before")
             with Child(cache=cache) as child:
-                times[key], _ = child(_prepare, outcome.entrant)
+                times[key], _ = _ask(child, _prepare, outcome.entrant)
         outcome.compile_seconds = times[key]
 
 
 def _warm_up(outcome: Outcome, child: Child) -> None:
     """Load the kernels, and see what a tenth of the episodes takes."""
-    _, outcome.load_seconds = child(_prepare, outcome.entrant)
+    _, outcome.load_seconds = _ask(child, _prepare, outcome.entrant)
     workload = outcome.entrant.workload
     tenth = replace(outcome.entrant, workload=replace(workload, episodes=max(1, workload.episodes // 10)))
-    _, outcome.memory = child(_learn, tenth, 0)
+    _, outcome.memory = _ask(child, _learn, tenth, 0)
 
 
 def _play(outcome: Outcome, child: Child, seed: int) -> None:
+    """One round. A peer's trouble is noted, and it takes no part in later ones; pgfast's ends everything."""
     try:
-        run, memory = child(_learn, outcome.entrant, seed)
+        run, memory = _ask(child, _learn, outcome.entrant, seed)
     except Trouble as trouble:
         if outcome.entrant.learner == PGFAST:
-            raise Trouble(f"{outcome.entrant.workload.name} can't be measured: {trouble}") from None
+            raise
         outcome.trouble = str(trouble)
         return
     if outcome.memory is not None and memory is not None and not outcome.runs:
         outcome.memory_growth = memory - outcome.memory
     outcome.memory = memory
     outcome.runs.append(run)
+
+
+def _ask(child: Child, function: Callable[..., T], entrant: Entrant, *arguments: Any) -> T:
+    try:
+        return child(function, entrant, *arguments)
+    except Trouble as trouble:
+        raise Trouble(f"{entrant.learner} can't learn {entrant.workload.name}: {trouble}") from None
 
 
 def _patience(outcome: Outcome) -> float:

@@ -45,7 +45,7 @@ def bench(
     data: dict[str, Any] = {"machine": machine(), "versions": versions([*OWN, *(THEIRS if peers else ())])}
     data |= {"rounds": rounds, "workloads": [], "peers": [], "missing": missing}
     for workload in workloads:
-        ours = [Entrant(workload, PGFAST, p, n) for p in precisions for n in threads]
+        ours = [Entrant(workload, PGFAST, p, n) for p in _kinds(workload, precisions) for n in threads]
         theirs = [k for k in known if workload.name in k.workloads]
         entrants = [*ours, *(Entrant(workload, k.name, k.precision, None) for k in theirs)]
         outcomes = hold(entrants, rounds, cache=cache, say=say)
@@ -53,6 +53,11 @@ def bench(
         data["workloads"] += [_row(outcome) for outcome in mine]
         data["peers"] += [_peer_row(k, outcome, mine) for k, outcome in zip(theirs, others, strict=True)]
     return data
+
+
+def _kinds(workload: Workload, precisions: Sequence[str]) -> Sequence[str]:
+    """The precisions that differ: a tabular policy's lanes compute nothing, and its sums are double in any case."""
+    return ["float64"] if workload.settings["policy"] == "tabular" else precisions
 
 
 def _acquainted(peers: Collection[str], say: Say) -> tuple[list[Known], list[dict[str, str]]]:
@@ -110,17 +115,17 @@ def _peer_row(known: Known, outcome: Outcome, ours: Sequence[Outcome]) -> dict[s
         "setup_seconds": outcome.runs[0].setup_seconds if outcome.runs else None,
         "peak_memory_bytes": outcome.memory,
         "trouble": outcome.trouble,
-        "ratios": [{"precision": o.entrant.precision, **ratio(outcome, o)} for o in alike if comparable(outcome, o)],
+        "ratios": [
+            {"precision": o.entrant.precision, **found} for o in alike if (found := ratio(outcome, o)) is not None
+        ],
     }
 
 
-def comparable(other: Outcome, one: Outcome) -> bool:
-    """May their speeds be compared?"""
-    return other.learned and one.learned
-
-
-def ratio(other: Outcome, one: Outcome) -> dict[str, Any]:
-    """How many times as fast `one` is: of each round that both took part in, and in the middle of these."""
+def ratio(other: Outcome, one: Outcome) -> dict[str, Any] | None:
+    """How many times as fast `one` is: of each round that both took part in, and in the middle of these. None where
+    one of them didn't learn."""
+    if not (other.learned and one.learned):
+        return None
     each = [p / q for p, q in zip(other.costs, one.costs, strict=False)]
     return {"median": median(each), "min": min(each), "max": max(each), "rounds": each}
 

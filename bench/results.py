@@ -111,7 +111,7 @@ def _costs(data: dict[str, Any]) -> str:
         for row in [*data["workloads"], *data["peers"]]
         if row["workload"] == workload
     ]  # fmt: skip
-    heads = (
+    heads = [
         "workload",
         "learner",
         "precision",
@@ -122,7 +122,7 @@ def _costs(data: dict[str, Any]) -> str:
         "rounds",
         "return",
         "goal",
-    )
+    ]
     return f"## Cost of a step\n\n{_table(heads, rows)}\n\n![Nanoseconds a step](images/cost.png)"
 
 

@@ -112,7 +112,25 @@ def test_a_peer_that_fails_is_reported_and_the_others_go_on() -> None:
     mine, theirs = hold([Entrant(few), Entrant(replace(few, name="nothing"), "plain")], rounds=2)
     assert len(mine.runs) == 2
     assert theirs.runs == []
-    assert theirs.trouble == "KeyError: 'nothing'"
+    assert theirs.trouble == "plain can't learn nothing: KeyError: 'nothing'"
+
+
+def test_trouble_of_pgfast_ends_everything() -> None:
+    with pytest.raises(Trouble, match=r"^pgfast can't learn corridor: There is no environment 'Nowhere'"):
+        hold([Entrant(replace(WORKLOADS["corridor"], env="Nowhere"))], rounds=1)
+
+
+def test_one_precision_where_both_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def instead(entrants: list[Entrant], *_: object, **__: object) -> list[Outcome]:
+        seen.extend((e.workload.name, e.precision) for e in entrants)
+        return [Outcome(e) for e in entrants]
+
+    monkeypatch.setattr("pgfast._bench.report.hold", instead)
+    both = [WORKLOADS["frozenlake"], WORKLOADS["cartpole"]]
+    bench(both, rounds=1, threads=[1], precisions=["float64", "float32"])
+    assert seen == [("frozenlake", "float64"), ("cartpole", "float64"), ("cartpole", "float32")]
 
 
 def test_missing_peers_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

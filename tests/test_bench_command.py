@@ -210,6 +210,12 @@ def test_check_names_what_was_not_measured(data: dict[str, Any]) -> None:
     assert verdicts(data, now)["corridor", "c-lanes"] == "not measured"
 
 
+def test_check_looks_at_yardsticks_only(data: dict[str, Any]) -> None:
+    data["peers"][1]["ratios"][0]["rounds"] = [3600.0]  # the tutorial's only round
+    check.check_rounds(data, ["corridor"], 7)
+    assert ("corridor", "tutorial") not in verdicts(data, data)
+
+
 def test_check_refuses_too_few_rounds(data: dict[str, Any]) -> None:
     check.check_rounds(data, ["corridor"], 7)
     with pytest.raises(PgfastError, match=r"4 rounds against 7 recorded ones .* take --rounds 6"):

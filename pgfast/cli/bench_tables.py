@@ -108,5 +108,5 @@ def _missing(data: dict[str, Any]) -> list[tuple[str, str]]:
     from rich.markup import escape
 
     lines = [(m["peer"], f"not here: {m['install']}" if "install" in m else m["trouble"]) for m in data["missing"]]
-    lines += [(f"{p['peer']}, {p['workload']}", p["trouble"]) for p in data["peers"] if p["trouble"]]
+    lines += [(p["peer"], p["trouble"]) for p in data["peers"] if p["trouble"]]
     return [(name, escape(text)) for name, text in lines]
