@@ -34,6 +34,8 @@ def draw(data: dict[str, Any], file: Path) -> None:
     _dots(left, lines, series)
     left.set_xlabel(f"nanoseconds a step, median and spread of {data['rounds']} rounds (less is better)")
     _dots(right, lines, [*_ours(data, _memory), *_theirs(data, _memory)])
+    right.set_xscale("linear")
+    right.set_xlim(left=0.0)
     right.set_xlabel("peak memory, MB")
     right.tick_params(labelleft=False)
     _finish(figure, left, file)
