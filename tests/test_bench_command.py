@@ -159,6 +159,7 @@ def test_fields_are_documented(data: dict[str, Any]) -> None:
     page = (Path(__file__).parent.parent / "docs" / "benchmarks.md").read_text("utf-8")
     said = check.compare(data, data)
     objects = [data, data["machine"], data["workloads"][0], data["peers"][0], data["peers"][0]["ratios"][0], said]
+    assert all(f"`{name}`" in page for name in WORKLOADS)
     for name in {name for fields in [*objects, *data["missing"], said["verdicts"][0]] for name in fields}:
         assert re.search(rf"\b{name}\b", page), name
 
