@@ -74,7 +74,7 @@ def _beside(rows: Iterable[dict[str, Any]], precision: str) -> Table:
 
 def _peers(ours: Iterable[dict[str, Any]], peers: Iterable[dict[str, Any]], precision: str) -> Table:
     """Each workload: pgfast, and how many times as fast it is as each peer; of lanes in C, the part of it reached."""
-    title = f"Beside others in {precision}, on one core (of C in lanes: the part reached)"
+    title = f"Beside others in {precision} on one core (of c-lanes: part reached)"
     table = _table(title, "", "ns/step", "min-max", "pgfast is", "rounds")
     for mine in ours:
         table.add_row(f"{mine['workload']}: pgfast", *_speed(mine), "", str(mine["rounds"]), style="bold")
