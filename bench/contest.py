@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.peer import Learned
+from pgfast._bench.words import many
 from pgfast.settings import Settings
 from pgfast.workloads import Workload
 
@@ -29,6 +30,10 @@ class Entrant:
     learner: str = PGFAST  # or a name of `pgfast._bench.peers`
     precision: str = "float64"
     threads: int | None = 1  # None: whatever the peer uses
+
+    def __str__(self) -> str:
+        how = f" in {self.precision} on {many(self.threads or 1, 'thread')}" if self.learner == PGFAST else ""
+        return f"{self.workload.name}: {self.learner}{how}"
 
 
 @dataclass
@@ -77,7 +82,7 @@ def hold(
         for seed in range(rounds):
             for outcome, child in places:
                 if outcome.trouble is None and sum(run.seconds for run in outcome.runs) < _patience(outcome):
-                    say(f"{outcome.entrant.workload.name}: {outcome.entrant.learner}, round {seed + 1} of {rounds}")
+                    say(f"{outcome.entrant}, round {seed + 1} of {rounds}")
                     _play(outcome, child, seed)
     return outcomes
 

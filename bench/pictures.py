@@ -7,6 +7,8 @@ from math import log10
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pgfast._bench.words import many
+
 OURS = ("#1f5fa8", "#1b998b")  # double, single precision
 THEIRS = ("#c2571a", "#8e44ad", "#b8860b", "#2b8a3e", "#c0392b", "#7f5539", "#d6569d")
 LIMITS = ("#555555", "#999999")
@@ -59,8 +61,8 @@ def _ours(data: dict[str, Any], points: Points) -> list[Series]:
     for precision, color in zip(dict.fromkeys(row["precision"] for row in rows), OURS, strict=False):
         for threads in dict.fromkeys(row["threads"] for row in rows):
             own = [row for row in rows if (row["precision"], row["threads"]) == (precision, threads)]
-            many = f"{threads} thread{'s' if threads > 1 else ''}"
-            found.append(Series(f"pgfast {precision}, {many}", color, "o", threads == 1, _joined(own, points)))
+            label = f"pgfast {precision}, {many(threads, 'thread')}"
+            found.append(Series(label, color, "o", threads == 1, _joined(own, points)))
     return found
 
 

@@ -18,7 +18,7 @@ from pgfast._bench.contest import PATIENCE, PRECISIONS
 from pgfast._bench.peers import PEERS
 from pgfast._bench.pictures import draw, draw_ratios
 from pgfast._bench.report import bench
-from pgfast._bench.words import between, digits, is_part, megabytes, number, times
+from pgfast._bench.words import between, compiling, digits, is_part, megabytes, number, times
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS
 
@@ -134,7 +134,7 @@ def _cost(row: dict[str, Any]) -> tuple[str, str, str]:
 
 def _beside(data: dict[str, Any]) -> str:
     rows = [
-        (row["workload"], row["precision"], str(row["threads"]), f"{row['compile_seconds'] or 0.0:.1f} s",
+        (row["workload"], row["precision"], str(row["threads"]), compiling(row),
          f"{row['load_seconds']:.2f} s", f"{row['run_seconds']:.3f} s" if row["learned"] else "-",
          f"{row['episodes_per_second'] / 1e6:.3g} M" if row["learned"] else "-",
          megabytes(row["peak_memory_bytes"]), megabytes(row["memory_growth_bytes"], "+"))
@@ -152,7 +152,7 @@ def _peers(data: dict[str, Any]) -> str:
 
 
 def _versions(data: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+    return ", ".join(f"{name} {version.removeprefix(f'{name} ')}" for name, version in data["versions"].items())
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

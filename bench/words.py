@@ -11,6 +11,16 @@ def digits(number: float) -> str:
     return f"{number:,.{places}f}"
 
 
+def many(count: int, what: str) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def compiling(row: dict[str, Any]) -> str:
+    """What compiling the kernels of a workload took."""
+    return f"{row['compile_seconds']:.1f} s" if row["compile_seconds"] else "in cache"
+
+
 def between(row: dict[str, Any]) -> str:
     """The spread of nanoseconds a step."""
     return f"{digits(row['ns_per_step_min'])}-{digits(row['ns_per_step_max'])}"

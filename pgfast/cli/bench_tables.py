@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pgfast._bench.words import between, digits, is_part, megabytes, number, times
+from pgfast._bench.words import between, compiling, digits, is_part, many, megabytes, number, times
 from pgfast.cli.output import facts, short
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _table(title: str, *headers: str, left: int = 1) -> Table:
 
 
 def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Table:
-    title = f"Training in {precision}: median of {rounds} round{'s' if rounds != 1 else ''}, and the spread"
+    title = f"Training in {precision}: median of {many(rounds, 'round')}, and the spread"
     table = _table(title, "workload", "threads", "ns/step", "min-max", "steps/s", "episodes/s", "return", "goal")
     for row in rows:
         table.add_row(
@@ -59,11 +59,10 @@ def _beside(rows: Iterable[dict[str, Any]], precision: str) -> Table:
     title = f"Before the first step, and memory, in {precision}"
     table = _table(title, "workload", "threads", "compile", "load", "run", "peak memory", "10x episodes")
     for row in rows:
-        compiled = row["compile_seconds"]
         table.add_row(
             row["workload"],
             str(row["threads"]),
-            f"{compiled:.1f} s" if compiled else "in cache",
+            compiling(row),
             f"{row['load_seconds']:.2f} s",
             f"{row['run_seconds']:.3f} s" if row["learned"] else "-",
             megabytes(row["peak_memory_bytes"]),
