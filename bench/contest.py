@@ -49,14 +49,15 @@ class Outcome:
     trouble: str | None = None  # why there are no (more) runs
 
     @property
-    def costs(self) -> list[float]:
-        """Nanoseconds a step, of each round."""
-        return [1e9 * run.seconds / run.steps for run in self.runs]
+    def costs(self) -> list[float | None]:
+        """Nanoseconds a step, of each round; None where the run didn't reach the workload's goal."""
+        goal = self.entrant.workload.goal
+        return [1e9 * run.seconds / run.steps if run.final_return >= goal else None for run in self.runs]
 
     @property
-    def learned(self) -> bool:
-        """Did every run reach the workload's goal?"""
-        return bool(self.runs) and all(run.final_return >= self.entrant.workload.goal for run in self.runs)
+    def learned(self) -> list[Learned]:
+        """The runs that reached the workload's goal."""
+        return [run for run, cost in zip(self.runs, self.costs, strict=True) if cost is not None]
 
 
 def hold(

@@ -80,9 +80,9 @@ def _describe(name: str) -> Known:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    """pgfast on a workload. Throughput only of what learned: None otherwise."""
+    """pgfast on a workload. Throughput only of runs that learned; None without any."""
     entrant, typical = outcome.entrant, _spread(outcome)
-    cost = typical["ns_per_step"]
+    cost, seconds = typical["ns_per_step"], [run.seconds for run in outcome.learned]
     episodes = entrant.workload.episodes * entrant.workload.settings.get("runs", 1)
     return {
         "workload": entrant.workload.name,
@@ -91,8 +91,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         **_learning(outcome),
         **typical,
         "steps_per_second": 1e9 / cost if cost else None,
-        "episodes_per_second": median(episodes / r.seconds for r in outcome.runs) if cost else None,
-        "run_seconds": median(r.seconds for r in outcome.runs) if cost else None,
+        "episodes_per_second": median(episodes / s for s in seconds) if seconds else None,
+        "run_seconds": median(seconds) if seconds else None,
         "compile_seconds": outcome.compile_seconds or None,
         "load_seconds": outcome.load_seconds,
         "peak_memory_bytes": outcome.memory,
@@ -122,19 +122,17 @@ def _peer_row(known: Known, outcome: Outcome, ours: Sequence[Outcome]) -> dict[s
 
 
 def ratio(other: Outcome, one: Outcome) -> dict[str, Any] | None:
-    """How many times as fast `one` is: of each round that both took part in, and in the middle of these. None where
-    one of them didn't learn."""
-    if not (other.learned and one.learned):
-        return None
-    each = [p / q for p, q in zip(other.costs, one.costs, strict=False)]
-    return {"median": median(each), "min": min(each), "max": max(each), "rounds": each}
+    """How many times as fast `one` is: of each round in which both learned, and in the middle of these. None without
+    any."""
+    each = [p / q for p, q in zip(other.costs, one.costs, strict=False) if p is not None and q is not None]
+    return {"median": median(each), "min": min(each), "max": max(each), "rounds": each} if each else None
 
 
 def _learning(outcome: Outcome) -> dict[str, Any]:
     finals = [run.final_return for run in outcome.runs]
     return {
         "rounds": len(finals),
-        "learned": outcome.learned,
+        "learned": len(outcome.learned),
         "goal": outcome.entrant.workload.goal,
         "final_return": fmean(finals) if finals and all(map(isfinite, finals)) else None,
         "final_return_min": min(filter(isfinite, finals), default=None),
@@ -142,7 +140,7 @@ def _learning(outcome: Outcome) -> dict[str, Any]:
 
 
 def _spread(outcome: Outcome) -> dict[str, float | None]:
-    costs = outcome.costs if outcome.learned else []
+    costs = [cost for cost in outcome.costs if cost is not None]
     return {
         "ns_per_step": median(costs) if costs else None,
         "ns_per_step_min": min(costs) if costs else None,

@@ -18,7 +18,7 @@ from pgfast._bench.contest import PATIENCE, PRECISIONS
 from pgfast._bench.peers import PEERS
 from pgfast._bench.pictures import draw, draw_ratios
 from pgfast._bench.report import bench
-from pgfast._bench.words import between, compiling, digits, is_part, megabytes, number, times
+from pgfast._bench.words import between, compiling, digits, is_part, megabytes, number, rounds, times
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS
 
@@ -28,12 +28,13 @@ HOW = f"""\
 - A time is that of a whole training run (environment, sampling, returns and updates), without compiling; a ratio is
   taken within a round. Both are shown as the median over rounds, and the least and the largest.
 - Peers, and pgfast on one thread, are kept on the same processor.
-- Only what learned is quoted: in every round the mean return of the last tenth of the run reaches the goal.
+- Only runs that learned are quoted: the mean return of their last tenth reaches the goal. Where fewer rounds learned
+  than were played, the table says so.
 - The cache of compiled kernels was empty at the start; loading is what a process does when another has compiled.
 - Memory is the most that the process held; beside it, by how much a whole run exceeds its first tenth."""
 
 
-def measure(names: Iterable[str], rounds: int) -> dict[str, Any]:
+def measure(names: Iterable[str], count: int) -> dict[str, Any]:
     """One run of the bench with all peers and a cold cache, and the bars."""
 
     def say(text: str) -> None:
@@ -42,14 +43,14 @@ def measure(names: Iterable[str], rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="pgfast-results-") as cache:
         data = bench(
             [WORKLOADS[name] for name in names],
-            rounds=rounds,
+            rounds=count,
             threads=sorted({1, default_threads()}),
             precisions=PRECISIONS,
             peers=PEERS,
             cache=Path(cache) / "kernels",
             say=say,
         )
-    data["bars"] = judge(data, rounds, say)
+    data["bars"] = judge(data, count, say)
     return data
 
 
@@ -106,7 +107,7 @@ def _ratios(data: dict[str, Any]) -> str:
 def _costs(data: dict[str, Any]) -> str:
     rows = [
         (row["workload"], row.get("peer", "pgfast"), row["precision"], str(row.get("threads", 1)), *_cost(row),
-         str(row["rounds"]), number(row["final_return"]), f"{row['goal']:g}")
+         rounds(row), number(row["final_return"]), f"{row['goal']:g}")
         for workload in dict.fromkeys(row["workload"] for row in data["workloads"])
         for row in [*data["workloads"], *data["peers"]]
         if row["workload"] == workload

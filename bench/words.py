@@ -16,6 +16,12 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count != 1 else ''}"
 
 
+def rounds(row: dict[str, Any]) -> str:
+    """How many there were, and how many of them learned where not all did."""
+    played, learned = row["rounds"], row["learned"]
+    return str(played) if learned == played else f"{learned} of {played}"
+
+
 def compiling(row: dict[str, Any]) -> str:
     """What compiling the kernels of a workload took."""
     return f"{row['compile_seconds']:.1f} s" if row["compile_seconds"] else "in cache"

@@ -39,7 +39,7 @@ def test_a_row_for_each_number_of_threads(measured: dict[str, Any]) -> None:
         ("corridor", 2, 3),
     ]
     for row in measured["workloads"]:
-        assert row["learned"]
+        assert row["learned"] == 3
         assert 0 < row["ns_per_step_min"] <= row["ns_per_step"] <= row["ns_per_step_max"]
         assert row["steps_per_second"] == pytest.approx(1e9 / row["ns_per_step"])
         assert 0 < row["episodes_per_second"] * 3 < 1e9 / row["ns_per_step_min"]  # no episode is shorter than 3 steps
@@ -78,13 +78,16 @@ def test_a_peer_that_took_fewer_rounds_is_compared_in_those() -> None:
     assert found["median"] == pytest.approx(3.5)
 
 
-def test_one_run_below_the_goal_is_enough() -> None:
-    assert outcome([1.0]).learned
-    assert not outcome([]).learned
-    assert not outcome([1.0], math.nan).learned
-    mixed = outcome([1.0, 2.0])
+def test_only_runs_that_reach_the_goal_count() -> None:
+    assert outcome([1.0], math.nan).learned == []
+    mixed, other = outcome([1.0, 2.0, 4.0]), outcome([2.0, 6.0, 16.0])
     mixed.runs[1] = replace(mixed.runs[1], final_return=-0.1)
-    assert not mixed.learned
+    assert mixed.learned == [mixed.runs[0], mixed.runs[2]]
+    assert mixed.costs == [1.0, None, 4.0]
+    found = ratio(other, mixed)
+    assert found is not None
+    assert found["rounds"] == [2.0, 4.0]
+    assert ratio(other, outcome([1.0], math.nan)) is None
 
 
 def test_no_throughput_of_what_does_not_learn() -> None:
@@ -92,7 +95,7 @@ def test_no_throughput_of_what_does_not_learn() -> None:
     data = bench([hopeless], rounds=1, threads=[1], precisions=["float64"], peers=["plain"])
     (row,), (peer,) = data["workloads"], data["peers"]
     for said in (row, peer):
-        assert not said["learned"]
+        assert (said["rounds"], said["learned"]) == (1, 0)
         assert said["final_return"] < said["goal"]
         assert said["ns_per_step"] is said["ns_per_step_min"] is said["ns_per_step_max"] is None
     assert row["steps_per_second"] is row["episodes_per_second"] is row["run_seconds"] is None

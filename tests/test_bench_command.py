@@ -23,7 +23,7 @@ from pgfast.errors import PgfastError
 from pgfast.workloads import WORKLOADS
 
 PNG = b"\x89PNG"
-LEARNING = {"rounds": 7, "learned": True, "goal": -13.0, "final_return": -11.8, "final_return_min": -11.9}
+LEARNING = {"rounds": 7, "learned": 7, "goal": -13.0, "final_return": -11.8, "final_return_min": -11.9}
 
 
 def cost(ns: float) -> dict[str, float]:
@@ -93,7 +93,9 @@ def test_what_does_not_learn_is_an_error(
     monkeypatch.setitem(WORKLOADS, "corridor", replace(WORKLOADS["corridor"], episodes=20, goal=0.0))
     assert run("corridor", "--rounds", 1, "--threads", 1, "--out", tmp_path) == 1
     seen = capsys.readouterr()
-    assert seen.err.startswith("pgfast: No throughput is quoted of what didn't learn: corridor (a mean return of -")
+    assert seen.err.startswith(
+        "pgfast: No throughput is quoted of runs that didn't learn: corridor (1 of 1, down to a mean return of -"
+    )
     assert seen.err.endswith(", not 0).\n")
     assert "didn't learn" in seen.out
     assert (tmp_path / "bench.png").read_bytes().startswith(PNG)

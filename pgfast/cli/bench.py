@@ -152,12 +152,14 @@ def _complaints(data: dict[str, Any]) -> list[str]:
     from pgfast._bench.words import number
 
     said = []
-    lazy = {row["workload"]: row for row in data["workloads"] if not row["learned"]}
+    lazy = {row["workload"]: row for row in data["workloads"] if row["learned"] < row["rounds"]}
     if lazy:
         each = (
-            f"{name} (a mean return of {number(r['final_return_min'])}, not {r['goal']:g})" for name, r in lazy.items()
+            f"{name} ({r['rounds'] - r['learned']} of {r['rounds']}, down to a mean return of "
+            f"{number(r['final_return_min'])}, not {r['goal']:g})"
+            for name, r in lazy.items()
         )
-        said.append(f"No throughput is quoted of what didn't learn: {', '.join(each)}.")
+        said.append(f"No throughput is quoted of runs that didn't learn: {', '.join(each)}.")
     verdicts = data["check"]["verdicts"] if "check" in data else []
     worse = [v for v in verdicts if v["verdict"] == "worse"]
     if worse:

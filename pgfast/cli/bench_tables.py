@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pgfast._bench.words import between, compiling, digits, is_part, many, megabytes, number, times
+from pgfast._bench.words import between, compiling, digits, is_part, many, megabytes, number, rounds, times
 from pgfast.cli.output import facts, short
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def _table(title: str, *headers: str, left: int = 1) -> Table:
     return table
 
 
-def _training(rows: Iterable[dict[str, Any]], precision: str, rounds: int) -> Table:
-    title = f"Training in {precision}: median of {many(rounds, 'round')}, and the spread"
+def _training(rows: Iterable[dict[str, Any]], precision: str, played: int) -> Table:
+    title = f"Training in {precision}: median of {many(played, 'round')}, and the spread"
     table = _table(title, "workload", "threads", "ns/step", "min-max", "steps/s", "episodes/s", "return", "goal")
     for row in rows:
         table.add_row(
@@ -76,12 +76,12 @@ def _peers(ours: Iterable[dict[str, Any]], peers: Iterable[dict[str, Any]], prec
     title = f"Beside others in {precision} on one core (of c-lanes: part reached)"
     table = _table(title, "", "ns/step", "min-max", "pgfast is", "rounds")
     for mine in ours:
-        table.add_row(f"{mine['workload']}: pgfast", *_speed(mine), "", str(mine["rounds"]), style="bold")
+        table.add_row(f"{mine['workload']}: pgfast", *_speed(mine), "", rounds(mine), style="bold")
         for row in peers:
             if row["workload"] == mine["workload"] and not (row["limit"] and row["precision"] != precision):
                 ratio = next((r for r in row["ratios"] if r["precision"] == precision), None)
                 seen = times(ratio, is_part(row)) if ratio else ""
-                table.add_row(f"  {row['peer']}", *_speed(row), seen, str(row["rounds"]))
+                table.add_row(f"  {row['peer']}", *_speed(row), seen, rounds(row))
     return table
 
 
