@@ -89,7 +89,7 @@ def _speed(row: dict[str, Any]) -> tuple[str, str]:
     """Nanoseconds a step and their spread, or why there are none."""
     if row["learned"]:
         return digits(row["ns_per_step"]), between(row)
-    return "-", "failed" if row.get("trouble") else "didn't learn"
+    return "-", "failed" if row.get("trouble") else f"return {number(row['final_return'])}"
 
 
 def _check(check: dict[str, Any]) -> Table:
