@@ -199,11 +199,16 @@ def learn_frozenlake(workload: Workload, seed: int, **changed: float) -> Learned
 def learn_corridor(workload: Workload, seed: int, **changed: float) -> Learned:
     s = {"episodes": workload.episodes, **workload.settings, **changed}
     theta0 = np.array(s["theta0"])
-    return _timed(lambda seed, n: corridor(seed, s["runs"], n, s["gamma"], s["lr"], theta0), seed, s["episodes"])
+    return _timed(lambda seed, n: corridor(seed, s.get("runs", 1), n, s["gamma"], s["lr"], theta0), seed, s["episodes"])
 
 
 PEER = Peer(
     name="plain",
     title="Numba, one episode at a time, with the workload's own settings",
-    learns={"cartpole": learn_cartpole, "frozenlake": learn_frozenlake, "corridor": learn_corridor},
+    learns={
+        "cartpole": learn_cartpole,
+        "frozenlake": learn_frozenlake,
+        "corridor": learn_corridor,
+        "corridor-1": learn_corridor,
+    },
 )

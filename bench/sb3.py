@@ -15,9 +15,7 @@ from pgfast._bench.peer import Learned, Peer
 from pgfast.workloads import Workload
 
 
-def learn_cartpole(
-    workload: Workload, seed: int, *, envs=16, rollout=32, lr=0.01, gae_lambda=1.0, steps=400_000
-) -> Learned:
+def learn_cartpole(workload: Workload, seed: int, *, envs=16, rollout=32, lr=0.01, steps=400_000, **a2c) -> Learned:
     start = time.perf_counter()
     torch.set_num_threads(1)
     venv = make_vec_env("CartPole-v1", n_envs=envs, seed=seed)
@@ -27,10 +25,10 @@ def learn_cartpole(
         learning_rate=lr,
         n_steps=rollout,
         gamma=workload.settings["gamma"],
-        gae_lambda=gae_lambda,
         policy_kwargs={"net_arch": []},
         seed=seed,
         device="cpu",
+        **a2c,
     )
     made = time.perf_counter()
     model.learn(steps)
