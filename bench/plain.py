@@ -185,23 +185,30 @@ def _timed(play: Callable[[int, int], tuple[int, float]], seed: int, episodes: i
     return Learned(steps, time.perf_counter() - compiled, compiled - start, final_return)
 
 
-def learn_cartpole(workload: Workload, seed: int) -> Learned:
-    s = workload.settings
-    return _timed(lambda seed, n: cartpole(seed, n, s["batch"], s["gamma"], s["lr"]), seed, workload.episodes)
+def learn_cartpole(workload: Workload, seed: int, **changed: float) -> Learned:
+    """With the workload's settings but for `changed`."""
+    s = {"episodes": workload.episodes, **workload.settings, **changed}
+    return _timed(lambda seed, n: cartpole(seed, n, s["batch"], s["gamma"], s["lr"]), seed, s["episodes"])
 
 
-def learn_frozenlake(workload: Workload, seed: int) -> Learned:
-    s, table = workload.settings, frozenlake_table()
-    return _timed(lambda seed, n: frozenlake(seed, n, s["batch"], s["gamma"], s["lr"], *table), seed, workload.episodes)
+def learn_frozenlake(workload: Workload, seed: int, **changed: float) -> Learned:
+    s, table = {"episodes": workload.episodes, **workload.settings, **changed}, frozenlake_table()
+    return _timed(lambda seed, n: frozenlake(seed, n, s["batch"], s["gamma"], s["lr"], *table), seed, s["episodes"])
 
 
-def learn_corridor(workload: Workload, seed: int) -> Learned:
-    s, theta0 = workload.settings, np.array(workload.settings["theta0"])
-    return _timed(lambda seed, n: corridor(seed, s["runs"], n, s["gamma"], s["lr"], theta0), seed, workload.episodes)
+def learn_corridor(workload: Workload, seed: int, **changed: float) -> Learned:
+    s = {"episodes": workload.episodes, **workload.settings, **changed}
+    theta0 = np.array(s["theta0"])
+    return _timed(lambda seed, n: corridor(seed, s.get("runs", 1), n, s["gamma"], s["lr"], theta0), seed, s["episodes"])
 
 
 PEER = Peer(
     name="plain",
     title="Numba, one episode at a time, with the workload's own settings",
-    learns={"cartpole": learn_cartpole, "frozenlake": learn_frozenlake, "corridor": learn_corridor},
+    learns={
+        "cartpole": learn_cartpole,
+        "frozenlake": learn_frozenlake,
+        "corridor": learn_corridor,
+        "corridor-1": learn_corridor,
+    },
 )
