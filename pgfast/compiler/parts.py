@@ -16,9 +16,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 
-from pgfast.compiler.inference import TypeInference
-
 from pgfast.compiler.entry import entry_module
+from pgfast.compiler.inference import TypeInference
 
 # LLVM keeps to half of AVX-512's width for the sake of old processors, whose clock it slowed; a preference, no demand.
 WHOLE_REGISTERS = '"prefer-vector-width"="512"'

@@ -219,7 +219,7 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
             if status >= 0:
                 return status
         while control[ACTIVE] > 0:
-            n = padded(w.lanes)
+            n = padded(control[ACTIVE], w.lanes)
             full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
             budget -= 1
             if seams(plan, w.lanes):

@@ -150,10 +150,10 @@ def granule(row):
 
 
 @leaf
-def padded(lanes):
-    """The number of lanes to step so that the active ones advance in whole vector registers."""
+def padded(active, lanes):
+    """The number of lanes to step so that `active` of them advance in whole vector registers."""
     size = granule(lanes.live)
-    return smaller(LANES, (lanes.control[ACTIVE] + size - 1) // size * size)
+    return smaller(LANES, (active + size - 1) // size * size)
 
 
 def split_single(x):

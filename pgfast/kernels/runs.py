@@ -266,7 +266,7 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
     ):
         control[ACTIVE] += 1
     while control[ACTIVE] > 0:
-        n = padded(lanes)
+        n = padded(control[ACTIVE], lanes)
         full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
         budget -= 1
         control[WAITED] += waiting
