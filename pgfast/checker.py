@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, load_column
-from pgfast.environments import Source, find
-from pgfast.errors import EnvironmentFault
+from pgfast.environments import Source, find, in_precision
+from pgfast.errors import EnvironmentFault, unknown
 from pgfast.faults import raised
-from pgfast.kernels.lanes import RUNNING, TERMINATED
+from pgfast.kernels.lanes import PRECISIONS, RUNNING, TERMINATED
 from pgfast.kernels.samples import begin_turn, sample_plan, sample_workspace, step_lanes
 from pgfast.probe import Traits, call_method, probe
 from pgfast.random import make_key
@@ -27,8 +27,8 @@ from pgfast.rehearsal import as_floats, rehearse
 
 TURNS = 512
 COMPARED = 4  # lanes a turn that are played in Python too
-ROUNDING = 1e-12  # relative to a number, or to 1 if it is smaller
-_VECTORS = re.compile(r"<\d+ x (?:double|i64)>")
+ROUNDING = {"float64": 1e-12, "float32": 1e-5}  # relative to a number, or to 1 if it is smaller
+_VECTORS = re.compile(r"<\d+ x (?:double|i64|float|i32)>")
 
 
 class Check(NamedTuple):
@@ -51,14 +51,17 @@ class Report:
         return all(check.ok for check in self.checks)
 
 
-def check(env: Any, **parameters: Any) -> Report:
-    """Check an environment: an id, a file, an environment object, a TabularMDP, or a `Source` of one of these.
+def check(env: Any, *, precision: str = "float64", **parameters: Any) -> Report:
+    """Check an environment: an id, a file, an environment object, a TabularMDP, or a `Source` of one of these; as it is
+    played in "float64" or in "float32".
 
     Raises PgfastError when there is none by that name, or pgfast has no policy for it; an environment that breaks the
     protocol is a check that failed.
     """
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     source = env if isinstance(env, Source) else find(env, parameters)
-    examination = _Examination(source)
+    examination = _Examination(source, precision)
     checks: list[Check] = []
     for name, look, essential in examination.steps():
         try:
@@ -75,6 +78,7 @@ class _Examination:
     """Each method makes one check: it returns what was seen, or raises EnvironmentFault."""
 
     source: Source
+    precision: str
     traits: Traits = field(init=False)
     sample: _Sample = field(init=False)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -127,7 +131,7 @@ class _Examination:
         return "numba compiles every method"
 
     def play(self) -> str:
-        self.sample = _Sample(self.source.env, self.traits)
+        self.sample = _Sample(self.source.env, self.traits, self.precision)
         try:
             self.sample.play()
         except EnvironmentFault:
@@ -142,7 +146,7 @@ class _Examination:
 
     def agreement(self) -> str:
         sample = self.sample
-        if sample.difference > ROUNDING:
+        if sample.difference > ROUNDING[self.precision]:
             raise EnvironmentFault(f"{self.traits.label}: {sample.example}")
         exact = "bit for bit" if sample.difference == 0.0 else f"up to rounding ({sample.difference:.1g})"
         return f"{sample.compared:,} steps, compiled and in Python, are the same {exact}"
@@ -176,11 +180,12 @@ class _Examination:
 class _Sample:
     """Random play in all lanes, some of it repeated in Python."""
 
-    def __init__(self, env: Any, traits: Traits) -> None:
-        self.env, self.traits = env, traits
+    def __init__(self, env: Any, traits: Traits, precision: str) -> None:
+        self.precision, form = precision, PRECISIONS[precision]
+        self.env, self.traits = in_precision(env, form.real), traits
         self.like_seen = traits.observation if traits.n_observations is not None else as_floats(traits.observation)
-        self.workspace = sample_workspace(traits.like, self.like_seen)
-        self.plan = sample_plan(0, traits.max_steps, traits.first_action)
+        self.workspace = sample_workspace(traits.like, self.like_seen, form)
+        self.plan = sample_plan(0, traits.max_steps, traits.first_action, form)
         self.random = np.random.default_rng(0)
         self.seen: list[np.ndarray] = []
         self.rewards: list[np.ndarray] = []
@@ -221,14 +226,13 @@ class _Sample:
         env, label, lanes, memory = self.env, self.traits.label, self.workspace.lanes, self.workspace.memory
         state, episode, t1 = self._state(i), int(lanes.episode[i]), int(lanes.counter[0, i])
         if t1 == 1:
-            self._compare(
-                "reset", f"episode {episode}", call_method(env, label, "reset", make_key(episode=episode)), state
-            )
+            key = make_key(episode=episode, precision=self.precision)
+            self._compare("reset", f"episode {episode}", call_method(env, label, "reset", key), state)
         if hasattr(env, "observe"):
             seen = load_column(memory.seen, memory.seen_int, i, self.like_seen)
             self._compare("observe", f"the state {state}", call_method(env, label, "observe", state), seen)
         action = int(lanes.action[i]) + self.traits.first_action
-        key = make_key(episode=episode, step=t1)
+        key = make_key(episode=episode, step=t1, precision=self.precision)
         return state, action, call_method(env, label, "step", state, action, key)
 
     def _compare(self, method: str, given: str, python: Any, compiled: Any) -> None:

@@ -14,7 +14,7 @@ from pgfast import storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
-from pgfast.environments import Source, find
+from pgfast.environments import Source, find, in_precision
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, derive, make_learner, make_log, make_room
 from pgfast.kernels.statistics import LENGTH
@@ -56,8 +56,8 @@ class Engine:
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
-        ``max_steps``, ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``. What is not
-        given suits the environment (`pgfast.presets`).
+        ``precision``, ``max_steps``, ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``.
+        What is not given suits the environment (`pgfast.presets`).
 
     Raises
     ------
@@ -97,10 +97,10 @@ class Engine:
         self.settings = settings
         self.source = source
         self.traits: Traits = probe(source, settings.max_steps)
-        self.model: Model = build(settings.policy, source.env, self.traits, settings.bias)
+        self.model: Model = build(settings.policy, source.env, self.traits, settings.bias, settings.precision)
         values = self.model.n_values if settings.baseline == "value" else 0
         self._problem = Problem(
-            env=source.env,
+            env=in_precision(source.env, self.model.precision.real),
             traits=self.traits,
             model=self.model,
             algorithm=make_reinforce(

@@ -319,6 +319,20 @@ def normalised(env: Any) -> Any:
     return cls(**values)
 
 
+def in_precision(env: Any, real: str) -> Any:
+    """The environment with the floats of its parameters in single precision where `real` is "f4"."""
+    return type(env)(*(_single(value) for value in env)) if real == "f4" else env
+
+
+def _single(value: Any) -> Any:
+    """A parameter whose floats, if it has any, are float32s."""
+    if isinstance(value, tuple):
+        return tuple(map(_single, value))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value.astype(np.float32)
+    return np.float32(value) if isinstance(value, float | np.floating) else value
+
+
 def _as_array(cls: type, name: str, value: Any, default: Any) -> np.ndarray:
     """An array of the default's dtype; lists, as configuration files have them, become arrays."""
     dtype = default.dtype if isinstance(default, np.ndarray) else None

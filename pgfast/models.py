@@ -7,14 +7,14 @@ a line in the function that chooses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures, Observation, OneHot
-from pgfast.kernels.lanes import Field, lane_fields, make_workspace
+from pgfast.kernels.lanes import DOUBLE, PRECISIONS, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
 from pgfast.kernels.tapes import make_tape, tape_fields
@@ -38,6 +38,7 @@ class Model:
     n_prepared: int  # numbers that lanes use, derived from the parameters
     n_values: int  # weights of a learned baseline
     width: int  # features of a lane; 0 for a table
+    precision: Precision = DOUBLE  # of what lanes compute
 
     @property
     def n_parameters(self) -> int:
@@ -62,10 +63,10 @@ class Model:
         if self.tabular:
             fields = table_fields()
         elif in_loop:
-            fields = tape_fields(self.width, self.n_rows, values, self.n_actions)
+            fields = tape_fields(self.width, self.n_rows, values, self.n_actions, self.precision)
         else:
-            fields = trace_fields(self.width, self.n_rows, self.n_parameters, values, self.n_actions)
-        return make_workspace(lane_fields(like), fields)
+            fields = trace_fields(self.width, self.n_rows, self.n_parameters, values, self.n_actions, self.precision)
+        return make_workspace(lane_fields(like, self.precision), fields)
 
     def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
         """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
@@ -75,13 +76,16 @@ class Model:
         return make_tape(self.width, values, capacity) if in_loop else Traces(values)
 
 
-def build(name: str, env: Any, traits: Traits, bias: bool) -> Model:
-    """The policy of that name for an environment; `auto` is tabular for discrete observations and linear for others."""
+def build(name: str, env: Any, traits: Traits, bias: bool, precision: str = "float64") -> Model:
+    """The policy of that name for an environment; `auto` is tabular for discrete observations and linear for others.
+
+    A table is looked up and added to, with nothing to compute in between: it stays double."""
     if name == "auto":
         name = "tabular" if traits.n_observations is not None else "linear"
     if name not in POLICIES:
         raise unknown("policy", name, ["auto", *POLICIES])
-    return POLICIES[name](env, traits, bias)
+    model = POLICIES[name](env, traits, bias)
+    return model if model.tabular else replace(model, precision=PRECISIONS[precision])
 
 
 def _tabular(env: Any, traits: Traits, bias: bool) -> Model:

@@ -36,7 +36,7 @@ act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
 score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
-prepare_lane = hook("prepare_lane")  # (policy, i, m)
+prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0
 prepare = hook("prepare")  # (policy, learner, run, room)
 tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last
 

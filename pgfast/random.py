@@ -14,6 +14,11 @@ and the environment the other, as ``uniform(key, 0)``; the kernels draw it once 
 key. Where the environment's step draws nothing, steps 2j and 2j + 1 share the block of step 2j. The environment's
 ``uniform(key, i)`` is number 1 + i of its step.
 
+In single precision a block gives four numbers of 24 bits, a word each, so twice as many steps share one: where the
+environment's step draws, steps 2j and 2j + 1 have numbers 0, 1 and 2, 3 of the block of step 2j, else steps 4j to
+4j + 3 one number each. ``uniform(key, i)`` with i > 0 is number 3 + i of its own step. Whole numbers from ``randint``
+are those of double precision. The precision is that of the number in the key.
+
 Words are uint64 values below 2**32: products stay exact and vectorise.
 """
 
@@ -24,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import as_bits, as_float, leaf
+from pgfast.compiler import as_bits, as_float, by_precision, leaf
 from pgfast.vmath import cos, log, sqrt
 
 TRAIN, EVALUATE, PREDICT, PROBE = 0, 1, 2, 3  # streams
@@ -37,7 +42,8 @@ MAX_EPISODES = 2**52
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # key increments: golden ratio, sqrt(3) - 1
 _LOW = np.uint64(0xFFFFFFFF)
-_32, _20, _12, _1 = np.uint64(32), np.uint64(20), np.uint64(12), np.uint64(1)
+_32, _20, _12, _8 = np.uint64(32), np.uint64(20), np.uint64(12), np.uint64(8)
+_2, _1, _0 = np.uint64(2), np.uint64(1), np.uint64(0)
 _ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 _FAMILY = np.uint64(16)
 
@@ -77,6 +83,12 @@ def to_unit(high, low):
 
 
 @leaf
+def to_unit_single(word):
+    """The highest 24 bits of a random word as a float32, a multiple of 2**-24 in [0, 1), uniform."""
+    return np.float32(np.int32((word & _LOW) >> _8)) * 5.9604644775390625e-08
+
+
+@leaf
 def first_block(c0, c1, c2, c3, k0, k1):
     """Numbers 0 and 1 of a step: the policy's, and the environment's ``uniform(key, 0)``."""
     w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
@@ -84,19 +96,63 @@ def first_block(c0, c1, c2, c3, k0, k1):
 
 
 @leaf
-def number(key, family, j):
-    """The j-th uniform number in [0, 1) of one family; 0 <= j < 2**17."""
+def first_block_single(c0, c1, c2, c3, k0, k1):
+    """The four numbers of a step's first block in single precision."""
+    w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
+    return to_unit_single(w0), to_unit_single(w1), to_unit_single(w2), to_unit_single(w3)
+
+
+def first_number_single(like, c0, c1, c2, c3, k0, k1):
+    """As `first_number` in single precision."""
+    late = c0 & _1 ^ _1 if c0 != _0 else _0  # 1 at odd times: the block is that of the step before
+    _, early, _, second = first_block_single(c0 - late, c1, c2, c3, k0, k1)
+    return second if late == _1 else early
+
+
+@by_precision(first_number_single)
+def first_number(like, c0, c1, c2, c3, k0, k1):
+    """``uniform(key, 0)`` of the step with this counter, where steps draw numbers: in the precision of `like`."""
+    return first_block(c0, c1, c2, c3, k0, k1)[1]
+
+
+@leaf
+def words(key, family, block):
+    """The random words of a block of one family of a step."""
+    c3 = key.c3 + (np.uint64(family) << _FAMILY) + block
+    return philox(key.c0, key.c1, key.c2, c3, key.k0, key.k1, ROUNDS)
+
+
+@leaf
+def number_double(key, family, j):
+    """The j-th uniform float64 in [0, 1) of one family; 0 <= j < 2**17."""
     j = np.uint64(j)
-    c3 = key.c3 + (np.uint64(family) << _FAMILY) + (j >> _1)
-    w0, w1, w2, w3 = philox(key.c0, key.c1, key.c2, c3, key.k0, key.k1, ROUNDS)
+    w0, w1, w2, w3 = words(key, family, j >> _1)
     second = (j & _1) == _1
     return to_unit(w2 if second else w0, w3 if second else w1)
 
 
-@leaf
+def number_single(key, family, j):
+    """The j-th uniform float32 in [0, 1) of one family; 0 <= j < 2**18."""
+    j = np.uint64(j)
+    w0, w1, w2, w3 = words(key, family, j >> _2)
+    odd, high = (j & _1) == _1, (j & _2) == _2
+    low_word, high_word = w1 if odd else w0, w3 if odd else w2
+    return to_unit_single(high_word if high else low_word)
+
+
+number = by_precision(number_single)(number_double)
+
+
+def uniform_single(key, i):
+    """As `uniform` in single precision."""
+    return key.first if i == 0 else number_single(key, UNIFORM, i + 3)
+
+
+@by_precision(uniform_single)
 def uniform(key, i):
-    """The i-th number in [0, 1) of this step: a float64, a multiple of 2**-52; 0 <= i < 131,071."""
-    return key.first if i == 0 else number(key, UNIFORM, i + 1)
+    """The i-th number in [0, 1) of this step: a float64, a multiple of 2**-52, or a float32, a multiple of 2**-24;
+    0 <= i < 131,071."""
+    return key.first if i == 0 else number_double(key, UNIFORM, i + 1)
 
 
 @leaf
@@ -109,7 +165,7 @@ def normal(key, i):
 @leaf
 def randint(key, i, n):
     """The i-th integer in {0, …, n - 1} of this step, independent of its uniforms; 1 <= n <= 2**31."""
-    return floor_index(number(key, RANDINT, i), n)
+    return floor_index(number_double(key, RANDINT, i), n)
 
 
 @leaf
@@ -121,15 +177,18 @@ def floor_index(u, n):
     return as_bits(shifted) - 0x4338000000000000 - (1 if nearest > scaled else 0)
 
 
-def make_key(seed: int = 0, run: int = 0, episode: int = 0, step: int = 0, stream: int = PROBE) -> Key:
+def make_key(
+    seed: int = 0, run: int = 0, episode: int = 0, step: int = 0, stream: int = PROBE, precision: str = "float64"
+) -> Key:
     """The key of one step, for calling an environment's methods from Python.
 
     `step` 0 is reset's, t + 1 that of the step at time t. Numbers are those of the kernels where the environment's step
-    draws any (in the probe stream by default, which no training or evaluation touches).
+    draws any (in the probe stream by default, which no training or evaluation touches); their precision is "float64" or
+    "float32".
     """
     c0, c1 = np.uint64(step), np.uint64(episode & 0xFFFFFFFF)
     c2 = np.uint64(run | (episode >> 32 & 0xFF) << 24)
     c3 = np.uint64(stream << 18 | (episode >> 40 & 0xFFF) << 20)
     k0, k1 = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
-    _, first = first_block(c0, c1, c2, c3, k0, k1)
-    return Key(c0, c1, c2, c3, k0, k1, first)
+    like = np.dtype(precision).type(0.0)
+    return Key(c0, c1, c2, c3, k0, k1, first_number(like, c0, c1, c2, c3, k0, k1))

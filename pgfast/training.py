@@ -149,7 +149,7 @@ class Job:
         return -(-self.plan.batch // self.plan.block)
 
     def _plan(self) -> Plan:
-        problem, episodes = self.problem, self.last - self.first
+        problem, precision, episodes = self.problem, self.problem.model.precision, self.last - self.first
         batch = problem.optimisation.batch if self.learn else max(1, episodes)
         entries = problem.model.n_rows if self.learn else 1
         blocks = max(1, min(MOST_BLOCKS, batch // BLOCK, max(FEW_BLOCKS, MOST_SUMS // entries)))
@@ -161,7 +161,7 @@ class Job:
             learn=int(self.learn),
             deterministic=int(self.deterministic),
             stream=TRAIN if self.learn else EVALUATE,
-            paired=int(problem.traits.paired),
+            sharing=precision.numbers // (1 if problem.traits.paired else 2),
             runs=self.runs,
             copies=copies,
             batch=batch if self.learn or not self.by_runs else 2**40,
@@ -169,9 +169,10 @@ class Job:
             width=min(LANES, max(LANES // 2, -(-batch // blocks) // EPISODES_OF_A_LANE)),
             first_episode=self.first,
             last_episode=self.last,
-            max_steps=np.uint64(problem.traits.max_steps),
+            max_steps=np.dtype(precision.word).type(problem.traits.max_steps),
             first_action=problem.traits.first_action,
             log_every=self.log_every or 2**40,
+            tallied=max(min(precision.tallied, 2**31 // problem.traits.max_steps), batch if self.learn else 1),
             log_origin=self.first if self.log_origin is None else self.log_origin,
             k0=np.uint64(problem.seed & 0xFFFFFFFF),
             k1=np.uint64(problem.seed >> 32),

@@ -4,6 +4,8 @@ Within 1.1 ulp of the true value for exp, 0.8 for log, 1.5 for sin and cos (meas
 vector register and out of it. Each works in plain Python too. Reductions by Cody and Waite with fused multiply-adds;
 exp's polynomial is a minimax fit of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2 with relative error 4e-18 of eʳ, those of log,
 sin and cos are the ones of fdlibm (Sun Microsystems, 1993).
+
+A float32 gives a float32, by shorter polynomials (`pgfast.vmath32`).
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -11,7 +13,8 @@ from __future__ import annotations
 
 import math
 
-from pgfast.compiler import as_bits, as_float, fma, leaf
+from pgfast import vmath32
+from pgfast.compiler import as_bits, as_float, by_precision, fma, leaf
 
 _MAGIC = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer held in the low bits
 _MAGIC_BITS = 0x4338000000000000
@@ -22,7 +25,7 @@ _PIO2_1, _PIO2_2, _PIO2_3 = 1.5707963267948966, 6.123233995736766e-17, -1.497384
 _INF = math.inf
 
 
-@leaf
+@by_precision(vmath32.exp)
 def exp(x):
     """eˣ; results below 1e-307 become 0."""
     y = 709.782712893384 if x > 709.782712893384 else x
@@ -33,7 +36,7 @@ def exp(x):
     return _INF if x > 709.782712893384 else value
 
 
-@leaf
+@by_precision(vmath32.exp_parts)
 def exp_parts(y):
     """(p, k) with eʸ = p 2**k, p about 1, k an int; for −707 ≤ y ≤ 709.79."""
     shifted = fma(y, _LOG2_E, _MAGIC)
@@ -51,7 +54,7 @@ def exp_parts(y):
     return p, as_bits(shifted) - _MAGIC_BITS
 
 
-@leaf
+@by_precision(vmath32.log)
 def log(x):
     """ln x; -inf at 0, NaN below."""
     tiny = x < 2.2250738585072014e-308
@@ -75,7 +78,7 @@ def log(x):
     return math.nan if x < 0.0 else value
 
 
-@leaf
+@by_precision(vmath32.sincos)
 def sincos(x):
     """(sin x, cos x) for |x| < 1e15."""
     shifted = fma(x, _TWO_OVER_PI, _MAGIC)
@@ -114,7 +117,7 @@ def cos(x):
     return sincos(x)[1]
 
 
-@leaf
+@by_precision(vmath32.sqrt)
 def sqrt(x):
     """The square root; NaN below 0."""
     return math.sqrt(x) if x >= 0.0 else math.nan

@@ -105,6 +105,15 @@ SHORT = {  # name: problem, schedule and settings
     "tabular runs": ("tabular", "runs", {"baseline": "mean", "optimizer": "momentum"}),
     "tabular in_loop": ("tabular", "in_loop", {"baseline": "value", "entropy": 0.1}),
     "cartpole runs": ("cartpole", "runs", {"baseline": "mean", "episodes": 4}),
+    **{
+        f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
+        for problem, schedule, changes in [
+            ("linear", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
+            ("linear", "runs", {"baseline": "value", "discount_factor": True}),
+            ("corridor", "runs", {"baseline": "mean", "returns": "whole", "optimizer": "rmsprop"}),
+            ("cartpole", "batches", {"baseline": "mean", "runs": 1}),
+        ]
+    },
 }
 PLAIN = {  # combinations of policy and schedule that no test compiles
     "one-hot batches": ("one-hot", "batches", {"baseline": "value", "entropy": 0.1}),
@@ -114,6 +123,8 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
     "features runs": ("features", "runs", {"baseline": "value", "entropy": 0.1}),
     "features in_loop": ("features", "in_loop", {"baseline": "value", "discount_factor": True}),
     "cartpole batches": ("cartpole", "batches", {"baseline": "value", "episodes": 17, "runs": 1}),
+    "features runs in single precision": ("features", "runs", {"baseline": "batch", "precision": "float32"}),
+    "one-hot in_loop in single precision": ("one-hot", "in_loop", {"baseline": "mean", "precision": "float32"}),
 }
 
 

@@ -41,6 +41,12 @@ def number(seed, run, episode, step, j, family=0, stream=TRAIN):
     return (high << 20 | low >> 12) / 2**52
 
 
+def number_single(seed, run, episode, step, j, family=0, stream=TRAIN):
+    """As `number` in single precision: four of them come from one block."""
+    words = philox4x32(counter(run, episode, step, j // 4, family, stream), (seed & MASK, seed >> 32), 7)
+    return (words[j % 4] >> 8) / 2**24
+
+
 # ---- softmax policies
 
 
@@ -170,7 +176,8 @@ class Trainer:
     """One run: plays an engine's environment in plain Python, and learns as the engine's settings say."""
 
     def __init__(self, engine, run):
-        self.settings, self.env, self.traits, self.run = engine.settings, engine.source.env, engine.traits, run
+        self.settings, self.env, self.traits, self.run = engine.settings, engine._problem.env, engine.traits, run
+        self.precision = "float64" if engine.model.tabular else engine.settings.precision
         self.features = Features(engine)
         self.theta = engine.theta[run].reshape(-1)
         self.weights = np.zeros(engine.model.n_values)  # of the learned baseline
@@ -182,15 +189,14 @@ class Trainer:
     def play(self, number_of_episode):
         """One episode with θ as it is."""
         seed, run, env, episode = self.settings.seed, self.run, self.env, Episode()
-        state = env.reset(make_key(seed, run, number_of_episode, 0, TRAIN))
+        state = env.reset(make_key(seed, run, number_of_episode, 0, TRAIN, self.precision))
         for t in range(self.traits.max_steps):
             observation = env.observe(state) if hasattr(env, "observe") else state
             x = self.features.x(observation)
             p = softmax(x @ self.theta)
-            second = t % 2 if self.traits.paired else 0  # where the environment leaves it, the policy takes it
-            u = number(seed, run, number_of_episode, t - second + 1, second)
+            u = self.policys_number(number_of_episode, t)
             action = int(np.sum(np.cumsum(p)[:-1] <= u))
-            key = make_key(seed, run, number_of_episode, t + 1, TRAIN)
+            key = make_key(seed, run, number_of_episode, t + 1, TRAIN, self.precision)
             state, reward, terminated = env.step(state, action + self.traits.first_action, key)
             episode.x.append(x)
             episode.v.append(self.features.v(observation))
@@ -201,6 +207,15 @@ class Trainer:
             if terminated:
                 break
         return episode
+
+    def policys_number(self, episode, t):
+        """What the action at time t is drawn with: where the environment leaves a number, the policy takes it."""
+        seed, run, paired = self.settings.seed, self.run, self.traits.paired
+        if self.precision == "float32":
+            late = t % 4 if paired else t % 2
+            return number_single(seed, run, episode, t - late + 1, late if paired else 2 * late)
+        late = t % 2 if paired else 0
+        return number(seed, run, episode, t - late + 1, late)
 
     def baseline(self, batch, i):
         """b_t of the i-th episode of a batch, with the value function as it is."""

@@ -11,6 +11,7 @@ from pgfast.compiler import Kernel
 from pgfast.training import Job
 
 ARITHMETIC = r"v(?:add|sub|mul|div|fn?m(?:add|sub)\d+)pd"
+SINGLE = ARITHMETIC.replace("pd", "ps")
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64") or not llvm.get_host_cpu_features().get("avx2"),
     reason="the instructions counted are those of processors with AVX2",
@@ -39,3 +40,12 @@ def test_lanes_are_vector_code(problem, schedule, monkeypatch, tmp_path):
     assert count(ARITHMETIC, code) > 200  # on processors with AVX2 or AVX-512: from 360 on
     assert count("vdivpd", code) >= 6  # 9 to 23: in sigmoids, step rules and the cart's dynamics
     assert count("vpmuludq", code) >= 14  # two products in each of Philox's seven rounds
+
+
+def test_lanes_in_single_precision_are_vector_code_without_conversions(monkeypatch, tmp_path):
+    """One number of another width in a loop over lanes halves its speed."""
+    code = machine_code(problems.short_engine("cartpole batches in single precision"), monkeypatch, tmp_path)
+    assert count(SINGLE, code) > 200  # on processors with AVX2 or AVX-512: from 300 on
+    assert count("vdivps", code) >= 4
+    assert count("vpmuludq", code) >= 28  # as many products of double width as in double precision, for twice the lanes
+    assert count(r"vcvt(?:ps2pd|pd2ps)", code) == 0

@@ -206,4 +206,5 @@ def test_compiled_and_uncompiled_kernels_agree_bit_for_bit(name, in_plain_python
 def test_uncompiled_kernels_agree_with_the_reference(name, in_plain_python):
     trained = reference.train(problems.short_engine(name), problems.short_engine(name).settings.episodes)
     expected = np.array([t.theta for t in trained])
-    np.testing.assert_allclose(in_plain_python[name].reshape(expected.shape), expected, rtol=1e-10, atol=1e-12)
+    rtol, atol = (1e-4, 1e-5) if "single" in name else (1e-10, 1e-12)
+    np.testing.assert_allclose(in_plain_python[name].reshape(expected.shape), expected, rtol=rtol, atol=atol)

@@ -18,6 +18,7 @@ MODULES = sorted((ROOT / "pgfast").rglob("*.py"))
 ORDER = [  # each may import those of its own line and of the lines above it
     ["errors"],
     ["compiler"],
+    ["vmath32"],
     ["vmath", "protocol"],
     ["random", "results", "presets", "settings"],
     ["features", "policies", "algorithms"],

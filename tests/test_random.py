@@ -33,6 +33,7 @@ from pgfast.random import (
     number,
     philox,
     randint,
+    to_unit_single,
     uniform,
 )
 
@@ -78,6 +79,34 @@ def test_every_number_has_its_place_in_the_counter(seed, run, episode, step, i, 
     assert uniform(key, i) == reference.number(seed, run, episode, step, i + 1, UNIFORM, stream)
     for family in (UNIFORM, NORMAL, RANDINT, POLICY):
         assert number(key, family, i) == reference.number(seed, run, episode, step, i, family, stream)
+
+
+@given(seeds, runs, episodes, steps, indices, streams)
+def test_single_precision_takes_a_number_from_each_word(seed, run, episode, step, i, stream):
+    key = make_key(seed, run, episode, step, stream, "float32")
+    late = step > 0 and step % 2 == 0  # the second of two steps that share a block
+    assert key.first == reference.number_single(seed, run, episode, step - late, 3 if late else 1, UNIFORM, stream)
+    assert uniform(key, 0) == key.first
+    assert uniform(key, i + 1) == reference.number_single(seed, run, episode, step, i + 4, UNIFORM, stream)
+    for family in (UNIFORM, NORMAL, POLICY):
+        assert number(key, family, i) == reference.number_single(seed, run, episode, step, i, family, stream)
+    assert randint(key, i, 10**6) == randint(make_key(seed, run, episode, step, stream), i, 10**6)
+
+
+@given(seeds, episodes, steps, indices)
+def test_numbers_in_single_precision_are_in_range(seed, episode, step, i):
+    key = make_key(seed, 0, episode, step, precision="float32")
+    u = uniform(key, i)
+    assert isinstance(u, np.float32)
+    assert 0.0 <= u < 1.0
+    assert float(u) * 2**24 == int(float(u) * 2**24)
+    assert isinstance(normal(key, i // 2), np.float32)
+    assert math.isfinite(normal(key, i // 2))
+
+
+def test_the_largest_number_in_single_precision_is_below_one():
+    assert to_unit_single(np.uint64(0xFFFFFFFF)) == np.float32(1 - 2.0**-24) < 1.0
+    assert to_unit_single(np.uint64(0xFF)) == 0.0
 
 
 places = st.tuples(runs, episodes, steps, st.integers(0, 2**16 - 1), families, streams)

@@ -110,6 +110,7 @@ def _describe(data: dict[str, Any]) -> Any:
 def check(
     env: Env,
     env_parameters: Parameters = None,
+    precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -118,7 +119,7 @@ def check(
     from pgfast.checker import check as examine
     from pgfast.environments import find
 
-    report = examine(find(env, parameters(env_parameters)))
+    report = examine(find(env, parameters(env_parameters)), precision=precision)
     data = {"env": env, "ok": report.ok, "checks": [c._asdict() for c in report.checks], "facts": report.facts}
     answer(data, lambda: _report(data), as_json, quiet)
     return 0 if report.ok else 1

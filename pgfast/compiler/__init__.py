@@ -9,11 +9,21 @@ Numba is imported when something has to be compiled, not before: what is in the 
 import sys
 
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
-from pgfast.compiler.bits import as_bits, as_float, fma
+from pgfast.compiler.bits import as_bits, as_float, as_single, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, Preparation, compiled, kernel
+from pgfast.compiler.precision import short, wide
 from pgfast.compiler.references import class_attribute, compiled_functions, global_names, line_of, references
-from pgfast.compiler.templates import gather_kernel, hook, inlined, lane_kernel, leaf, optional_hook, routine
+from pgfast.compiler.templates import (
+    by_precision,
+    gather_kernel,
+    hook,
+    inlined,
+    lane_kernel,
+    leaf,
+    optional_hook,
+    routine,
+)
 
 if "numba" in sys.modules:
     import pgfast.compiler.extension  # noqa: F401
@@ -24,9 +34,11 @@ __all__ = [
     "Preparation",
     "as_bits",
     "as_float",
+    "as_single",
     "atomic_add",
     "atomic_load",
     "atomic_store",
+    "by_precision",
     "class_attribute",
     "compiled",
     "compiled_functions",
@@ -43,6 +55,8 @@ __all__ = [
     "optional_hook",
     "references",
     "routine",
+    "short",
     "store_column",
+    "wide",
     "yield_processor",
 ]

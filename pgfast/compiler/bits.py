@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import struct
 from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+
+from pgfast.compiler.precision import has_single
+
+float32: Any = np.float32  # of which type checkers think that it is no float
 
 
 def fma(x: float, y: float, z: float) -> float:
-    """x·y + z, rounded once."""
+    """x·y + z, rounded once; to a float32 if one of them is."""
+    if has_single((x, y, z)):
+        single: float = float32(_fma_single(*(float(float32(number)) for number in (x, y, z))))
+        return single
     if not (isfinite(x) and isfinite(y)):
         return x * y + z
     if not isfinite(z):
@@ -21,11 +31,32 @@ def fma(x: float, y: float, z: float) -> float:
         return inf if exact > 0 else -inf
 
 
+def _fma_single(x: float, y: float, z: float) -> float:
+    """As `fma` of float32s. The product is exact in double; a sum that isn't is rounded to odd, so that rounding it
+    again, to a float32, does no harm (Boldo & Melquiond 2008)."""
+    from fractions import Fraction
+
+    product = x * y
+    total = product + z
+    if isfinite(total) and Fraction(total) != (exact := Fraction(product) + Fraction(z)):
+        bits = as_bits(total)
+        if not bits & 1:
+            total = as_float(bits + (1 if (exact > Fraction(total)) == (total > 0.0) else -1))
+    return total
+
+
 def as_float(bits: int) -> float:
     """The float64 with these 64 bits."""
     return float(struct.unpack("<d", struct.pack("<Q", int(bits) & 0xFFFFFFFFFFFFFFFF))[0])
 
 
+def as_single(bits: int) -> Any:
+    """The float32 with the low 32 of these bits."""
+    return np.uint32(int(bits) & 0xFFFFFFFF).view(float32)
+
+
 def as_bits(x: float) -> int:
-    """The 64 bits of a float64, as an int64."""
+    """The 64 bits of a float64, as an int64; the 32 bits of a float32, as an int32."""
+    if has_single(x):
+        return int(float32(x).view(np.int32))
     return int(struct.unpack("<q", struct.pack("<d", x))[0])

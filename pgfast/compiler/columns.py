@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 LANES = 64
 
 
@@ -20,7 +22,8 @@ def load_column(floats: Any, ints: Any, lane: int, like: Any) -> Any:
     row = [0, 0]
     for t in like if isinstance(like, tuple) else (like,):
         kind = 0 if isinstance(t, float) else 1
-        parts.append((float(floats[row[0] * LANES + lane])) if kind == 0 else int(ints[row[1] * LANES + lane]))
+        value = floats[row[0] * LANES + lane] if kind == 0 else ints[row[1] * LANES + lane]
+        parts.append(value if value.dtype == np.float32 else value.item())
         row[kind] += 1
     return tuple(parts) if isinstance(like, tuple) else parts[0]
 

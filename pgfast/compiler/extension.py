@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from numba import config
-from numba.extending import register_jitable
+from numba.extending import overload, register_jitable
 
 import pgfast.compiler.instructions  # noqa: F401
-from pgfast.compiler.specialise import STRICT
-from pgfast.compiler.templates import leaves, on_new_leaf
+from pgfast.compiler.inference import is_single
+from pgfast.compiler.specialise import FORCED
+from pgfast.compiler.templates import leaves, on_new_leaf, pairs
 
 
 def register() -> None:
@@ -21,8 +22,14 @@ def register() -> None:
 
 
 def _make_known(function: Any) -> None:
-    if not config.DISABLE_JIT:
-        register_jitable(forceinline=True, **STRICT)(function)
+    if config.DISABLE_JIT:
+        return
+    if function in pairs:
+        double, single = pairs[function]
+        choose = lambda *args: single if any(map(is_single, args)) else double  # noqa: E731
+        overload(function, jit_options=FORCED, strict=False)(choose)
+    else:
+        register_jitable(**FORCED)(function)
 
 
 for _leaf in leaves:

@@ -7,14 +7,16 @@ import sys
 from typing import Any
 
 import llvmlite.ir as ir
+import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
-from pgfast.compiler.bits import as_bits, as_float, fma
+from pgfast.compiler.bits import as_bits, as_float, as_single, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
+from pgfast.compiler.precision import short, wide
 from pgfast.compiler.specialise import twin
 
 # ---- a fused multiply-add, and the bits of a float
@@ -25,7 +27,7 @@ def _fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fma(*args)
 
-    real = types.float32 if {x, y, z} == {types.float32} else types.float64
+    real = types.float32 if types.float32 in (x, y, z) else types.float64
     return real(real, real, real), codegen
 
 
@@ -38,11 +40,21 @@ def _as_float(typingctx: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def _as_bits(typingctx: Any, x: Any) -> Any:
+def _as_single(typingctx: Any, bits: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
+        return builder.bitcast(args[0], ir.FloatType())
 
-    return types.int64(types.float64), codegen
+    return types.float32(types.int32), codegen
+
+
+@intrinsic
+def _as_bits(typingctx: Any, x: Any) -> Any:
+    single = x == types.float32
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32 if single else 64))
+
+    return types.int32(types.float32) if single else types.int64(types.float64), codegen
 
 
 @overload(fma, jit_options={"forceinline": True})
@@ -53,6 +65,11 @@ def _overload_fma(x, y, z):
 @overload(as_float, jit_options={"forceinline": True})
 def _overload_as_float(bits):
     return lambda bits: _as_float(bits)
+
+
+@overload(as_single, jit_options={"forceinline": True})
+def _overload_as_single(bits):
+    return lambda bits: _as_single(bits)
 
 
 @overload(as_bits, jit_options={"forceinline": True})
@@ -92,7 +109,9 @@ def _load_column(typingctx: Any, floats: Any, ints: Any, lane: Any, like: Any) -
     returns = stored[0] if scalar else types.BaseTuple.from_types(stored)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        values = [builder.load(p) for p in _pointers(context, builder, signature, args, elements)]
+        pointers = _pointers(context, builder, signature, args, elements)
+        held = [floats.dtype if _is_float(t) else ints.dtype for t in elements]
+        values = [context.cast(builder, builder.load(p), h, s) for p, h, s in zip(pointers, held, stored, strict=True)]
         return values[0] if scalar else context.make_tuple(builder, returns, values)
 
     return returns(floats, ints, types.int64, like), codegen
@@ -112,7 +131,7 @@ def _store_column(typingctx: Any, floats: Any, ints: Any, lane: Any, value: Any,
         for p, t, g, v in zip(
             _pointers(context, builder, signature, args, elements), elements, given, values, strict=True
         ):
-            builder.store(context.cast(builder, v, g, floats.dtype if _is_float(t) else types.int64), p)
+            builder.store(context.cast(builder, v, g, floats.dtype if _is_float(t) else ints.dtype), p)
         return context.get_dummy_value()
 
     return types.void(floats, ints, types.int64, value, like), codegen
@@ -166,7 +185,10 @@ def _yield(typingctx: Any) -> Any:
 for function, instruction in (
     (fma, _fma),
     (as_float, _as_float),
+    (as_single, _as_single),
     (as_bits, _as_bits),
+    (short, np.int32),
+    (wide, np.float64),
     (load_column, _load_column),
     (store_column, _store_column),
     (atomic_add, _atomic_add),

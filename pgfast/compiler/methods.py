@@ -18,7 +18,7 @@ from numba.core.typing.templates import infer_getattr, make_overload_method_temp
 from numba.extending import overload, overload_attribute
 
 from pgfast.compiler.references import class_attribute, compiled_attributes, compiled_functions
-from pgfast.compiler.specialise import STRICT
+from pgfast.compiler.specialise import FORCED
 from pgfast.compiler.templates import leaf
 
 _TUPLE_TYPES = (types.NamedTuple, types.NamedUniTuple)
@@ -26,7 +26,6 @@ _serial = itertools.count()
 _attributes: set[str] = set()
 _bound: set[type] = set()
 
-INLINE = {"forceinline": True, **STRICT}
 CONSTANTS = (bool, int, float, tuple, np.ndarray)
 
 
@@ -68,7 +67,7 @@ def _bind_method(cls: type, name: str, function: FunctionType) -> None:
         return function
 
     resolve.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    options = {"jit_options": INLINE, "strict": False}
+    options = {"jit_options": FORCED, "strict": False}
     key = f"{name} of {cls.__module__}.{cls.__qualname__} {next(_serial)}"
     for tuple_type in _TUPLE_TYPES:
         template = make_overload_method_template(tuple_type, key, resolve, inline="never", **options)
@@ -91,4 +90,4 @@ def _bind_attribute(name: str) -> None:
         return (lambda self: attribute) if isinstance(attribute, CONSTANTS) else None
 
     for tuple_type in _TUPLE_TYPES:
-        overload_attribute(tuple_type, name, jit_options=INLINE, strict=False)(resolve)
+        overload_attribute(tuple_type, name, jit_options=FORCED, strict=False)(resolve)

@@ -14,9 +14,10 @@ from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 
 from pgfast.compiler.entry import entry_module
+from pgfast.compiler.inference import TypeInference
 
 # LLVM keeps to half of AVX-512's width for the sake of old processors, whose clock it slowed; a preference, no demand.
 WHOLE_REGISTERS = '"prefer-vector-width"="512"'
@@ -143,32 +144,34 @@ class KernelLowering(_Lowering):
         return True
 
 
-class _Compiler(CompilerBase):  # type: ignore[misc]
-    lowering: type
+class MethodCompiler(CompilerBase):  # type: ignore[misc]
+    """For methods that call each other through ``self``."""
+
+    lowering: type = NativeLowering
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        swapped = [(self.lowering, text) if p is NativeLowering else (p, text) for p, text in passes.passes]
-        if swapped == passes.passes:
-            raise RuntimeError("this version of numba lowers functions in a way that pgfast doesn't know")
-        passes.passes = swapped
+        own = {NopythonTypeInference: TypeInference, NativeLowering: self.lowering}
+        if not own.keys() <= {p for p, _ in passes.passes}:
+            raise RuntimeError("this version of numba compiles functions in a way that pgfast doesn't know")
+        passes.passes = [(own.get(p, p), text) for p, text in passes.passes]
         passes.finalize()
         return [passes]
 
 
-class PartCompiler(_Compiler):
+class PartCompiler(MethodCompiler):
     """For functions called from kernels only."""
 
     lowering = PartLowering
 
 
-class ApartCompiler(_Compiler):
+class ApartCompiler(MethodCompiler):
     """For parts whose arguments share no memory."""
 
     lowering = ApartLowering
 
 
-class KernelCompiler(_Compiler):
+class KernelCompiler(MethodCompiler):
     """For kernels."""
 
     lowering = KernelLowering

@@ -8,13 +8,15 @@ from typing import Any
 
 from numba import njit
 
-from pgfast.compiler.parts import ApartCompiler, PartCompiler
+from pgfast.compiler.inference import is_single
+from pgfast.compiler.parts import ApartCompiler, MethodCompiler, PartCompiler
 from pgfast.compiler.references import global_names, is_library
-from pgfast.compiler.templates import APART, HOOK, UNIT, defaults, kinds
+from pgfast.compiler.templates import APART, HOOK, UNIT, defaults, kinds, pairs
 
 STRICT = {"error_model": "numpy"}  # x / 0 is inf as in NumPy; an exception in a loop body stops the vectoriser
 BORROWED = {"_nrt": False}  # kernels allocate nothing and own nothing: no reference counting of their arguments
 OWNED = {"_nrt": True}  # said aloud, since numba hands the caller's choice on to the callee
+FORCED = {"forceinline": True, "pipeline_class": MethodCompiler, **STRICT}  # for what isn't copied
 
 twins: dict[Any, Any] = {}
 
@@ -55,6 +57,8 @@ class Specialiser:
             return twins[value]
         if value in self.copies:
             return self.copies[value]
+        if value in pairs:
+            return self._either(value)
         kind = kinds.get(value)
         if kind == HOOK:
             method = self.methods.get(value.__name__) or defaults.get(value.__name__)
@@ -70,6 +74,16 @@ class Specialiser:
             part = njit(pipeline_class=ApartCompiler if apart else PartCompiler, forceinline=inline, **STRICT, **memory)
             self.copies[function] = part(self.copy(function))
         return self.copies[function]
+
+    def _either(self, function: FunctionType) -> Any:
+        """The dispatcher for doubles of a pair, which hands calls with float32s to the other one."""
+        double, single = (self.compiled(f, True) for f in pairs[function])
+        own = double.get_call_template, double.get_overload
+        choose = lambda args: any(map(is_single, args))  # noqa: E731
+        double.get_call_template = lambda args, kws: (single.get_call_template if choose(args) else own[0])(args, kws)
+        double.get_overload = lambda args: (single.get_overload if choose(args) else own[1])(args)
+        self.copies[function] = double
+        return double
 
 
 def _belongs_to_libraries(function: FunctionType) -> bool:

@@ -10,13 +10,17 @@ instead of a hundred that are compiled one by one and optimised again at each le
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
+
+from pgfast.compiler.precision import has_single
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 INLINE, APART, UNIT, HOOK = "inline", "apart", "unit", "hook"
 kinds: dict[Any, str] = {}  # what each function is
 defaults: dict[str, Any] = {}  # what stands for a method that a thing need not have
+pairs: dict[Any, tuple[Any, Any]] = {}  # the leaves for doubles and for float32s behind a function
 leaves: list[Any] = []
 on_new_leaf: list[Callable[[Any], None]] = []  # once numba is there: makes a leaf known to it
 
@@ -25,10 +29,29 @@ def leaf(function: F) -> F:
     """A small function, inlined wherever compiled code calls it; plain Python when Python does. Other people's compiled
     functions may call it too."""
     kinds[function] = INLINE
+    _announce(function)
+    return function
+
+
+def _announce(function: Any) -> None:
     leaves.append(function)
     for make_known in on_new_leaf:
         make_known(function)
-    return function
+
+
+def by_precision(single: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorates a leaf for doubles; where an argument is or has in it a float32, the leaf `single` takes its place."""
+
+    def decorate(double: F) -> F:
+        @wraps(double)
+        def choose(*args: Any) -> Any:
+            return (single if any(map(has_single, args)) else double)(*args)
+
+        pairs[choose] = leaf(double), leaf(single)
+        _announce(choose)
+        return choose  # type: ignore[return-value]
+
+    return decorate
 
 
 def lane_kernel(function: F) -> F:

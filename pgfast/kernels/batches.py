@@ -40,7 +40,7 @@ from pgfast.kernels.lanes import (
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
 from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
-from pgfast.protocol import begin, clear, collect, end, load, move, take_entropy
+from pgfast.protocol import begin, clear, end, load, move, take_entropy
 
 _PHASE_BITS = 32
 _SPINS = 256
@@ -76,12 +76,10 @@ def open_lane(env, like, memory, plan, learner, w, i, run, episode):
 
 
 @inlined
-def close_lane(plan, w, memory, accounts, i):
+def close_lane(w, memory, accounts, i):
     """Add what lane i has summed up to the block's account; the last active lane moves into its place."""
     lanes = w.lanes
     account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
-    if plan.learn == 1:
-        collect(memory, w, accounts, account, i)
     count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
     accounts.sums[account, accounts.stats_at + ENTROPY] += take_entropy(memory, w, i)
     if i != last:
@@ -112,7 +110,7 @@ def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
             lanes.control[NEXT_EPISODE] = episode + 1
             start_episode(env, like, memory, plan, w, i, episode)
         else:
-            close_lane(plan, w, memory, accounts, i)
+            close_lane(w, memory, accounts, i)
 
 
 @leaf
@@ -221,7 +219,7 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
             if status >= 0:
                 return status
         while control[ACTIVE] > 0:
-            n = padded(control[ACTIVE])
+            n = padded(control[ACTIVE], w.lanes)
             full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
             budget -= 1
             if seams(plan, w.lanes):

@@ -8,7 +8,7 @@ writes neighbouring numbers, at distances known when it is compiled, and becomes
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,73 +16,91 @@ from pgfast.compiler import (
     LANES,
     as_bits,
     as_float,
+    as_single,
+    by_precision,
     gather_kernel,
     inlined,
     lane_kernel,
     leaf,
     load_column,
     routine,
+    short,
     store_column,
 )
 from pgfast.protocol import act, learn, reset, step, weigh
-from pgfast.random import Key, first_block
+from pgfast.random import Key, first_block, first_block_single, first_number
 
 # entries of `control`
 ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED = range(10)
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2  # values of `done`
-GRANULE = 8  # the number of lanes stepped is a multiple of this: whole vector registers
 TALLY_SUM, TALLY_SQUARES, TALLY_DISCOUNTED, TALLY_NORM = range(4)  # rows of `tally`
 
 Field = tuple[str, str, tuple[int, ...]]  # name, dtype, shape
+
+
+class Precision(NamedTuple):
+    """The dtypes of what lanes compute at every step, and how much of it a block of random numbers and a vector
+    register hold. What is summed over many episodes, and the parameters themselves, are double in both."""
+
+    real: str
+    whole: str
+    word: str  # of a random number's counter
+    numbers: int  # that one block of random words gives
+    tallied: int  # episodes that a lane sums up by itself; more only if that's one update
+
+
+DOUBLE, SINGLE = Precision("f8", "i8", "u8", 2, 2**30), Precision("f4", "i4", "u4", 4, 1024)
+PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _LOW, _BYTE, _12BITS = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(0xFFF)
 _32, _24, _40, _20, _18 = np.uint64(32), np.uint64(24), np.uint64(40), np.uint64(20), np.uint64(18)
 
 
-def lane_fields(like: Any) -> list[Field]:
+def lane_fields(like: Any, precision: Precision = DOUBLE) -> list[Field]:
     """What every lane has, whatever its policy; `like` is a value shaped like the environment's state."""
+    real, whole, word, numbers, _ = precision
     elements = like if isinstance(like, tuple) else (like,)
     n_floats = sum(isinstance(x, float) for x in elements)
     n_ints = len(elements) - n_floats
     return [
-        ("state", "f8", (max(1, n_floats), LANES)),
-        ("state_int", "i8", (max(1, n_ints), LANES)),
-        ("counter", "u8", (4, LANES)),  # Philox counter; word 0 is t + 1
-        ("uniforms", "f8", (2, LANES)),
-        ("action", "i8", (LANES,)),
-        ("probability", "f8", (LANES,)),  # of the action; 1 where the episode had ended before
-        ("reward", "f8", (LANES,)),
-        ("live", "f8", (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
-        ("done", "i8", (LANES,)),  # RUNNING, TERMINATED or TRUNCATED
-        ("going", "i8", (LANES,)),  # −1 (all bits) where the episode goes on, 0 where it has ended
-        ("kept", "i8", (LANES,)),  # −1 where sums over a batch are kept, 0 where an update uses them up
-        ("discount", "f8", (LANES,)),  # γᵗ
-        ("returns", "f8", (2, LANES)),  # undiscounted and discounted, of the episode so far
-        ("rho", "f8", (LANES,)),  # the signal that meets the eligibility trace
-        ("weight", "f8", (LANES,)),  # the weight of this step's score
-        ("entry", "f8", (LANES,)),  # the weight with which it enters the eligibility trace
-        ("likelihood", "f8", (LANES,)),  # product of the probabilities of the actions taken since it was last noted,
-        ("exponent", "i8", (LANES,)),  # times 2 to this power
+        ("state", real, (max(1, n_floats), LANES)),
+        ("state_int", whole, (max(1, n_ints), LANES)),
+        ("counter", word, (4, LANES)),  # Philox counter; word 0 is t + 1
+        ("uniforms", real, (numbers, LANES)),  # the policy's and the environment's of this step, and later ones'
+        ("action", whole, (LANES,)),
+        ("probability", real, (LANES,)),  # of the action; 1 where the episode had ended before
+        ("reward", real, (LANES,)),
+        ("live", real, (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
+        ("done", whole, (LANES,)),  # RUNNING, TERMINATED or TRUNCATED
+        ("going", whole, (LANES,)),  # −1 (all bits) where the episode goes on, 0 where it has ended
+        ("kept", whole, (LANES,)),  # −1 where sums over a batch are kept, 0 where an update uses them up
+        ("discount", real, (LANES,)),  # γᵗ
+        ("returns", real, (2, LANES)),  # undiscounted and discounted, of the episode so far
+        ("rho", real, (LANES,)),  # the signal that meets the eligibility trace
+        ("weight", real, (LANES,)),  # the weight of this step's score
+        ("entry", real, (LANES,)),  # the weight with which it enters the eligibility trace
+        ("likelihood", real, (LANES,)),  # product of the probabilities of the actions taken since it was last noted,
+        ("exponent", whole, (LANES,)),  # times 2 to this power
         ("run", "i8", (LANES,)),
         ("slot", "i8", (LANES,)),  # which share of the run's episodes
         ("episode", "i8", (LANES,)),
-        ("left", "i8", (LANES,)),  # episodes until the run's next update, this one included
-        ("due", "i8", (LANES,)),  # episodes until the run is noted in the log, this one included
-        ("inverse", "f8", (LANES,)),  # 1 / episodes of the batch
-        ("share", "f8", (LANES,)),  # the same in lanes that are being updated, else 0
-        ("steps", "u8", (LANES,)),  # of the episodes since the run was noted
-        ("moves", "i8", (LANES,)),  # updates since then
-        ("bad", "i8", (LANES,)),  # more than 0 once θ would have stopped being finite
-        ("tally", "f8", (4, LANES)),  # sums over those episodes
-        ("reference", "f8", (LANES,)),  # returns are tallied as differences from it
+        ("left", whole, (LANES,)),  # episodes until the run's next update, this one included
+        ("due", whole, (LANES,)),  # episodes until the run is noted in the log, this one included
+        ("inverse", real, (LANES,)),  # 1 / episodes of the batch
+        ("share", real, (LANES,)),  # the same in lanes that are being updated, else 0
+        ("steps", word, (LANES,)),  # of the episodes since the run was noted
+        ("moves", whole, (LANES,)),  # updates since then
+        ("bad", whole, (LANES,)),  # more than 0 once θ would have stopped being finite
+        ("tally", real, (4, LANES)),  # sums over those episodes
+        ("reference", real, (LANES,)),  # returns are tallied as differences from it
         ("control", "i8", (16,)),  # a multiple of 8: what follows stays aligned
     ]
 
 
 def make_workspace(lanes: list[Field], memory: list[Field]) -> np.record:
     """A record with fields `lanes` and `memory`, aligned to 64 bytes, no lane active."""
-    record = lambda fields: np.dtype((np.record, [(n, t, s) for n, t, s in fields]))  # noqa: E731
+    record = lambda fields: np.dtype((np.record, fields))  # noqa: E731
     dtype = np.dtype((np.record, [("lanes", record(lanes)), ("memory", record(memory))]))
     buffer = np.zeros(dtype.itemsize + 64, np.uint8)
     start = -buffer.ctypes.data % 64
@@ -98,37 +116,91 @@ def smaller(a, b):
     return a if a < b else b
 
 
-@leaf
+def masked_single(x, mask):
+    """As `masked` for a float32."""
+    return as_single(as_bits(x) & mask)
+
+
+@by_precision(masked_single)
 def masked(x, mask):
     """x where the mask is −1, 0 where it is 0."""
     return as_float(as_bits(x) & mask)
 
 
+def whole_single(k, real):
+    """As `whole` for float32s."""
+    return short(k)
+
+
+@by_precision(whole_single)
+def whole(k, real):
+    """An int that takes as much room as the float beside it."""
+    return k
+
+
+def granule_single(row):
+    """As `granule` for float32s."""
+    return 16
+
+
+@by_precision(granule_single)
+def granule(row):
+    """How many numbers of a row a vector register holds."""
+    return 8
+
+
 @leaf
-def padded(active):
+def padded(active, lanes):
     """The number of lanes to step so that `active` of them advance in whole vector registers."""
-    return smaller(LANES, (active + GRANULE - 1) // GRANULE * GRANULE)
+    size = granule(lanes.live)
+    return smaller(LANES, (active + size - 1) // size * size)
 
 
-@leaf
+def split_single(x):
+    """As `split` for a float32."""
+    bits = as_bits(x)
+    return as_single((bits & 0x007FFFFF) | 0x3F800000), (bits >> 23) - 127
+
+
+@by_precision(split_single)
 def split(x):
     """(m, k) with x = m 2**k and 1 <= m < 2, of a positive normal number."""
     bits = as_bits(x)
     return as_float((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000), (bits >> 52) - 1023
 
 
-@lane_kernel
+def factors_single(row):
+    """As `factors` for float32s."""
+    return 4
+
+
+@by_precision(factors_single)
+def factors(row):
+    """How many probabilities the numbers of a row can be multiplied with before one might underflow."""
+    return 16
+
+
+def draw_single(n, counter, k0, k1, uniforms):
+    """As `draw` in single precision."""
+    for i in range(n):
+        uniforms[0, i], uniforms[1, i], uniforms[2, i], uniforms[3, i] = first_block_single(
+            counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1
+        )
+
+
+@by_precision(draw_single)
 def draw(n, counter, k0, k1, uniforms):
-    """The two numbers of the block at each lane's counter."""
+    """The numbers of the block at each lane's counter."""
     for i in range(n):
         uniforms[0, i], uniforms[1, i] = first_block(counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1)
 
 
 @lane_kernel
-def use_second(n, uniforms):
-    """The second number of the block becomes the policy's."""
-    for i in range(n):
-        uniforms[0, i] = uniforms[1, i]
+def advance(n, first, used, uniforms):
+    """The numbers from row `first` on become those of this step, which uses one or two."""
+    for r in range(used):
+        for i in range(n):
+            uniforms[r, i] = uniforms[first + r, i]
 
 
 @gather_kernel
@@ -142,8 +214,9 @@ def step_environment(n, env, like, plan, lanes):
         key = Key(
             t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i]
         )
+        action = whole(lanes.action[i] + plan.first_action, lanes.live[i])
         state = load_column(lanes.state, lanes.state_int, i, like)
-        state, reward, terminated = step(env, state if running else like, lanes.action[i] + plan.first_action, key)
+        state, reward, terminated = step(env, state if running else like, action, key)
         store_column(lanes.state, lanes.state_int, i, state, like)
         lanes.reward[i] = reward if running else 0.0
         lanes.live[i] = 1.0 if running else 0.0
@@ -168,9 +241,9 @@ def settle_lane(algorithm, i, lanes):
 @lane_kernel
 def settle(n, algorithm, lanes):
     """`settle_lane` for n lanes; returns how many have ended."""
-    waiting = 0
+    waiting = short(0)
     for i in range(n):
-        waiting += settle_lane(algorithm, i, lanes)[0]
+        waiting = short(waiting + settle_lane(algorithm, i, lanes)[0])
     return waiting
 
 
@@ -185,14 +258,15 @@ def normalise(n, likelihood, exponent):
 
 @inlined
 def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
-    """One step of n lanes; (1 when a tape is full, the number of lanes whose episode has ended). With plan.paired = 1,
-    lanes that end in an even turn wait for one."""
+    """One step of n lanes; (1 when a tape is full, the number of lanes whose episode has ended). Where plan.sharing
+    steps have their random numbers from one block, lanes that end in between wait for the next."""
     lanes = w.lanes
-    odd = lanes.control[TURN] % 2
-    if plan.paired == 1 and odd == 1:
-        use_second(n, lanes.uniforms)
-    else:
+    late = lanes.control[TURN] % plan.sharing
+    if late == 0:
         draw(n, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
+    else:
+        used = lanes.uniforms.shape[0] // plan.sharing
+        advance(n, late * used, used, lanes.uniforms)
     act(policy, env, like, n, w, learner, plan.deterministic)
     step_environment(n, env, like, plan, lanes)
     if plan.learn == 1:
@@ -200,7 +274,7 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     else:
         full, waiting = 0, settle(n, algorithm, lanes)
     lanes.control[TURN] += 1
-    if lanes.control[TURN] % 16 == 0:
+    if lanes.control[TURN] % factors(lanes.likelihood) == 0:
         normalise(n, lanes.likelihood, lanes.exponent)
     return full, waiting
 
@@ -208,7 +282,7 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
 @leaf
 def seams(plan, lanes):
     """Is this a moment at which lanes may begin new episodes?"""
-    return plan.paired == 0 or lanes.control[TURN] % 2 == 0
+    return lanes.control[TURN] % plan.sharing == 0
 
 
 @leaf
@@ -226,7 +300,7 @@ def reset_lane(env, like, lanes, i, k0, k1):
     """The environment's start in the episode that lane i's counter says."""
     none = np.uint64(0)
     c1, c2, c3 = lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i]
-    _, first = first_block(none, c1, c2, c3, k0, k1)
+    first = first_number(lanes.uniforms, none, c1, c2, c3, k0, k1)
     store_column(lanes.state, lanes.state_int, i, reset(env, Key(none, c1, c2, c3, k0, k1, first)), like)
 
 

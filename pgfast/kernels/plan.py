@@ -20,7 +20,7 @@ class Plan(NamedTuple):
     learn: int  # 0: play only
     deterministic: int  # 1: greedy actions
     stream: int  # TRAIN or EVALUATE
-    paired: int  # 1: two steps share a block of random numbers
+    sharing: int  # steps that have their random numbers from one block
     runs: int
     copies: int  # slots per run: how many lanes play episodes of one run (1 when learning)
     batch: int  # episodes per update
@@ -28,9 +28,10 @@ class Plan(NamedTuple):
     width: int  # lanes of a block, or of a thread's share of the slots
     first_episode: int
     last_episode: int  # exclusive
-    max_steps: Any  # uint64
+    max_steps: Any  # uint64, or uint32 in single precision
     first_action: int  # what the environment calls action 0
     log_every: int  # episodes per row of the log
+    tallied: int  # episodes that a lane which is a run sums up by itself
     log_origin: int
     k0: Any  # uint64: the seed's low 32 bits
     k1: Any  # uint64: its high 32 bits

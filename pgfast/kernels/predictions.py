@@ -83,10 +83,10 @@ def predict(env, like, policy, learner, w, memory, k0, k1, real, whole, places, 
             order[LOADED] = 0
             return -1
         if order[DETERMINISTIC] == 0:
-            number_lanes(padded(n), order[RUN], order[NUMBER] + first, lanes)
-            draw(padded(n), lanes.counter, k0, k1, lanes.uniforms)
+            number_lanes(padded(n, lanes), order[RUN], order[NUMBER] + first, lanes)
+            draw(padded(n, lanes), lanes.counter, k0, k1, lanes.uniforms)
         lanes.control[CHANGED] = 1  # other lanes are at work than before
-        act(policy, env, like, padded(n), w, learner, order[DETERMINISTIC])
+        act(policy, env, like, padded(n, lanes), w, learner, order[DETERMINISTIC])
         for i in range(n):
             actions[first + i] = lanes.action[i]
         last = lanes.action[n - 1]

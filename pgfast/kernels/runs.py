@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import LANES, atomic_add, inlined, kernel, lane_kernel, leaf, optional_hook, routine
+from pgfast.compiler import LANES, atomic_add, inlined, kernel, lane_kernel, leaf, optional_hook, routine, short, wide
 from pgfast.kernels.accounts import clear_account, move_account
 from pgfast.kernels.lanes import (
     ACTIVE,
@@ -51,7 +51,7 @@ from pgfast.kernels.statistics import (
 from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
 
 PATIENCE = 0.5  # turns for each lane at work that lanes whose episode has ended may wait altogether
-NEVER = 2**62  # a countdown that doesn't end
+NEVER = 2**31 - 1  # a countdown that doesn't end
 _ONE, _NONE = np.uint64(1), np.uint64(0)
 
 
@@ -65,6 +65,7 @@ def row_end(plan, episode):
 def set_countdowns(plan, learner, lanes, i, slot, episode):
     """Episodes until the next update and until the slot is noted in the log; a last, smaller batch is noted apart."""
     due = smaller(row_end(plan, episode), learner.clock[slot, LAST]) - episode
+    due = smaller(due, plan.tallied)
     due -= due % plan.batch if due > plan.batch else 0
     lanes.due[i] = due
     lanes.left[i] = smaller(plan.batch, due)
@@ -120,7 +121,7 @@ def close_row(plan, learner, accounts, w, memory, i):
     sums[i, LENGTH] = lanes.steps[i] * 1.0
     sums[i, DISCOUNTED] = lanes.tally[TALLY_DISCOUNTED, i]
     sums[i, ENTROPY] = take_entropy(memory, w, i)
-    sums[i, MANTISSA] = lanes.likelihood[i]
+    sums[i, MANTISSA] = wide(lanes.likelihood[i])
     sums[i, EXPONENT] = lanes.exponent[i] * 1.0
     sums[i, NORM] = lanes.tally[TALLY_NORM, i]
     sums[i, MOVES] = lanes.moves[i] * 1.0
@@ -148,7 +149,9 @@ def retire(w, memory, accounts, i):
 def count_ends(n, batch, lanes):
     """Tally the episodes that have ended, count down, and set the shares of the lanes that are to be updated; returns
     (0 when a lane is due to be noted, the number of lanes to be updated)."""
-    due, updates = NEVER, 0
+    due, updates, batch = short(NEVER), short(0), short(smaller(batch, NEVER))  # no wider than a row
+    for i in range(n):
+        lanes.episode[i] += 1 if lanes.done[i] != RUNNING else 0
     for i in range(n):
         ended = lanes.done[i] != RUNNING
         one = 1 if ended else 0
@@ -157,8 +160,7 @@ def count_ends(n, batch, lanes):
         lanes.tally[TALLY_SQUARES, i] += difference * difference
         lanes.tally[TALLY_DISCOUNTED, i] += lanes.returns[1, i] if ended else 0.0
         lanes.steps[i] += lanes.counter[0, i] - _ONE if ended else _NONE
-        lanes.episode[i] += one
-        remaining = lanes.due[i] - one
+        remaining = short(lanes.due[i] - one)
         left = lanes.left[i] - one
         now = ended & (left == 0)
         following = batch if batch < remaining else remaining
@@ -168,7 +170,7 @@ def count_ends(n, batch, lanes):
         lanes.moves[i] += 1 if now else 0
         lanes.left[i] = following if now else left
         lanes.due[i] = remaining
-        updates += 1 if now else 0
+        updates = short(updates + (1 if now else 0))
         due = remaining if remaining < due else due
     return due, updates
 
@@ -264,7 +266,7 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
     ):
         control[ACTIVE] += 1
     while control[ACTIVE] > 0:
-        n = padded(control[ACTIVE])
+        n = padded(control[ACTIVE], lanes)
         full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
         budget -= 1
         control[WAITED] += waiting

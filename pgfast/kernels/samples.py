@@ -9,37 +9,40 @@ import numpy as np
 
 from pgfast.compiler import LANES, Kernel, kernel, load_column, store_column
 from pgfast.kernels.lanes import (
+    DOUBLE,
     RUNNING,
     TERMINATED,
     Field,
+    Precision,
     begin_episode,
-    draw,
     lane_fields,
     make_workspace,
     step_environment,
 )
 from pgfast.kernels.plan import Plan
 from pgfast.protocol import observe
-from pgfast.random import PROBE
+from pgfast.random import PROBE, first_number
 
 
-def sample_plan(seed: int, max_steps: int, first_action: int) -> Plan:
+def sample_plan(seed: int, max_steps: int, first_action: int, precision: Precision = DOUBLE) -> Plan:
     """Episodes in the stream of numbers that `make_key` draws from."""
     fields = dict.fromkeys(Plan._fields, 0)
     return Plan(**fields)._replace(
         stream=PROBE,
-        max_steps=np.uint64(max_steps),
+        max_steps=np.dtype(precision.word).type(max_steps),
         first_action=first_action,
         k0=np.uint64(seed & 0xFFFFFFFF),
         k1=np.uint64(seed >> 32),
     )
 
 
-def sample_workspace(like: Any, observation: Any) -> np.record:
+def sample_workspace(like: Any, observation: Any, precision: Precision = DOUBLE) -> np.record:
     """Lanes that have all ended, and room for an observation of each."""
-    seen = {name: (kind, shape) for name, kind, shape in lane_fields(observation) if name.startswith("state")}
+    seen = {
+        name: (kind, shape) for name, kind, shape in lane_fields(observation, precision) if name.startswith("state")
+    }
     memory: list[Field] = [(name.replace("state", "seen"), *form) for name, form in seen.items()]
-    workspace = make_workspace(lane_fields(like), memory)
+    workspace = make_workspace(lane_fields(like, precision), memory)
     workspace.lanes.done[:] = TERMINATED
     workspace.lanes.episode[:] = np.arange(LANES)
     return workspace
@@ -47,15 +50,16 @@ def sample_workspace(like: Any, observation: Any) -> np.record:
 
 @kernel
 def begin_turn(env, like, seen, plan, w):
-    """Begin the next episode in lanes whose last one has ended; then, in all, observe, and draw this turn's numbers.
-    `seen` is an example of an observation."""
+    """Begin the next episode in lanes whose last one has ended; then, in all, observe, and draw the number that the
+    environment is given. `seen` is an example of an observation."""
     lanes, memory = w.lanes, w.memory
     for i in range(LANES):
         if lanes.done[i] != RUNNING:
             begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
         state = load_column(lanes.state, lanes.state_int, i, like)
         store_column(memory.seen, memory.seen_int, i, observe(env, state), seen)
-    draw(LANES, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
+        c = lanes.counter
+        lanes.uniforms[1, i] = first_number(lanes.uniforms, c[0, i], c[1, i], c[2, i], c[3, i], plan.k0, plan.k1)
 
 
 def _step_lanes(env, like, plan, w, turns):

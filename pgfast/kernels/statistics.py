@@ -8,7 +8,7 @@ the likelihood of all actions as mantissa · 2**exponent; over updates, of the g
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import leaf, routine
+from pgfast.compiler import leaf, routine, wide
 from pgfast.kernels.lanes import split
 
 N_STATS = 12  # columns of statistics:
@@ -18,18 +18,18 @@ COUNT, REFERENCE, SUM, SQUARES, LENGTH, DISCOUNTED, CREDITED, ENTROPY, MANTISSA,
 @leaf
 def count_episode(sums, a, at, undiscounted, discounted, length):
     """Add one episode to the statistics that begin at sums[a, at]."""
-    difference = undiscounted - sums[a, at + REFERENCE]
+    difference = wide(undiscounted) - sums[a, at + REFERENCE]
     sums[a, at + COUNT] += 1.0
     sums[a, at + SUM] += difference
     sums[a, at + SQUARES] += difference * difference
     sums[a, at + LENGTH] += length
-    sums[a, at + DISCOUNTED] += discounted
+    sums[a, at + DISCOUNTED] += wide(discounted)
 
 
 @leaf
 def count_likelihood(sums, a, at, likelihood, exponent):
     """Multiply a likelihood by likelihood · 2**exponent."""
-    mantissa, power = split(sums[a, at + MANTISSA] * likelihood)
+    mantissa, power = split(sums[a, at + MANTISSA] * wide(likelihood))
     sums[a, at + MANTISSA] = mantissa
     sums[a, at + EXPONENT] += exponent + power
 

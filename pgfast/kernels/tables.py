@@ -197,9 +197,6 @@ class Table(NamedTuple):
             credited = go_back_with_more(self, algorithm, learner, value, i, w, accounts, account)
         sums[account, accounts.stats_at + CREDITED] += credited
 
-    def collect(self, w, accounts, account, i):
-        """Nothing: `end` has already added the episode to its account."""
-
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
         move_table_lane(w.memory, source, target)

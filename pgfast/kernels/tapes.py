@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.kernels.lanes import CHANGED, Field, settle
+from pgfast.kernels.lanes import CHANGED, DOUBLE, Field, Precision, settle
 from pgfast.kernels.replay import replay
 from pgfast.kernels.traces import preference_fields
+from pgfast.policies.softmax import fit
 
 
-def tape_fields(width: int, rows: int, values: int, n_actions: int) -> list[Field]:
+def tape_fields(width: int, rows: int, values: int, n_actions: int, precision: Precision = DOUBLE) -> list[Field]:
     """Rows of the workspace."""
-    return preference_fields(width, rows, values, n_actions)
+    return preference_fields(width, rows, values, n_actions, precision)
 
 
 @lane_kernel
@@ -66,7 +67,7 @@ class Tape(NamedTuple):
         """Give lane i the parameters of a run."""
         w.lanes.control[CHANGED] = 1
         for r in range(w.memory.theta.shape[0]):
-            w.memory.theta[r, i] = learner.runs[run, learner.prepared_at + r]
+            w.memory.theta[r, i] = fit(learner.runs[run, learner.prepared_at + r], w.memory.theta[r, i])
 
     def store(self, learner, w, i, run):
         """Nothing: a replay moves the run's parameters themselves."""

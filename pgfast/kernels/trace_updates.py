@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import as_float, fma, inlined, lane_kernel, leaf
+from pgfast.compiler import as_bits, as_float, by_precision, fma, inlined, lane_kernel, leaf, wide
 from pgfast.kernels.lanes import TALLY_NORM, masked
+from pgfast.policies.softmax import finite
 from pgfast.protocol import change, correction, expand_lane, prepare_lane
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
-_LARGEST = 1.7976931348623157e308
 
 
 @leaf
@@ -129,7 +129,7 @@ def plain_change(i, rate, full, gradient):
     for r in range(full.shape[0]):
         step = rate * gradient[r, i]
         gradient[r, i] = step
-        bad |= 0 if abs(full[r, i] + step) <= _LARGEST else 1
+        bad |= 0 if finite(full[r, i] + step) == full[r, i] + step else 1
     return bad
 
 
@@ -144,12 +144,27 @@ def moment_change(i, rule, rate, share, decays, full, m, u, gradient):
         step, m[r, i], u[r, i] = change(rule, gradient[r, i], m[r, i], u[r, i], keep1, keep2, c1, c2)
         step = rate * step if moved else 0.0
         gradient[r, i] = step
-        bad |= 0 if abs(full[r, i] + step) <= _LARGEST else 1
+        bad |= 0 if finite(full[r, i] + step) == full[r, i] + step else 1
     return bad
 
 
 @leaf
-def accept(i, bad, full, step):
+def remainder(x, single):
+    """What is left of x where `single` is x as a float32: so much of it as a float32 holds whatever its size, so that
+    the sum of both is a double and gives the same two parts again."""
+    return as_float(as_bits(x - wide(single)) & -0x20000000)
+
+
+def accept_single(i, bad, full, rest, step):
+    """As `accept`, where θ is the sum of two float32s."""
+    for r in range(full.shape[0]):
+        x = wide(full[r, i]) + wide(rest[r, i]) + (wide(step[r, i]) if bad == 0 else 0.0)
+        full[r, i] = x
+        rest[r, i] = remainder(x, np.float32(x))
+
+
+@by_precision(accept_single)
+def accept(i, bad, full, rest, step):
     """θ + Δθ where all of it is finite."""
     for r in range(full.shape[0]):
         full[r, i] += step[r, i] if bad == 0 else 0.0
@@ -161,8 +176,8 @@ def move_plainly(n, policy, rate, lanes, m):
     some = 0
     for i in range(n):
         bad = plain_change(i, rate, m.full, m.gradient)
-        accept(i, bad, m.full, m.gradient)
-        prepare_lane(policy, i, m)
+        accept(i, bad, m.full, m.rest, m.gradient)
+        prepare_lane(policy, i, lanes.share, m)
         lanes.bad[i] += bad
         some |= bad
     return 1 - some
@@ -174,8 +189,8 @@ def move(n, policy, rule, rate, lanes, m):
     some = 0
     for i in range(n):
         bad = moment_change(i, rule, rate, lanes.share, m.decays, m.full, m.m, m.u, m.gradient)
-        accept(i, bad, m.full, m.gradient)
-        prepare_lane(policy, i, m)
+        accept(i, bad, m.full, m.rest, m.gradient)
+        prepare_lane(policy, i, lanes.share, m)
         lanes.bad[i] += bad
         some |= bad
     return 1 - some
@@ -190,7 +205,7 @@ def move_values(n, rule, rate, lanes, m):
             bad = plain_change(i, rate, m.weights, m.wg)
         else:
             bad = moment_change(i, rule, rate, lanes.share, m.decays, m.weights, m.wm, m.wu, m.wg)
-        accept(i, bad, m.weights, m.wg)
+        accept(i, bad, m.weights, m.weights_rest, m.wg)
         lanes.bad[i] += bad
         some |= bad
     return 1 - some

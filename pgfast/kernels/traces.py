@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pgfast.compiler import LANES, fma, lane_kernel, leaf
-from pgfast.kernels.lanes import CHANGED, Field, settle_lane
+import numpy as np
+
+from pgfast.compiler import LANES, fma, lane_kernel, leaf, short, wide
+from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
 from pgfast.kernels.statistics import CREDITED
-from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, update_lanes
-from pgfast.policies.softmax import entropy_coefficients
-from pgfast.protocol import clear, score
+from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, remainder, update_lanes
+from pgfast.policies.softmax import entropy_coefficients, fit
+from pgfast.protocol import collect, score
 
 
-def preference_fields(width: int, rows: int, values: int, n_actions: int) -> list[Field]:
+def preference_fields(width: int, rows: int, values: int, n_actions: int, precision: Precision = DOUBLE) -> list[Field]:
     """What a linear policy needs to act on `width` features per lane (A D of them for state–action features)."""
     shapes: dict[str, tuple[int, ...]] = {
         "theta": (rows,),  # what the preferences of each lane are computed from
@@ -31,14 +33,16 @@ def preference_fields(width: int, rows: int, values: int, n_actions: int) -> lis
         "peak": (),  # scratch
         "scratch": (),
     }
-    return [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
+    return [(name, precision.real, (*shape, LANES)) for name, shape in shapes.items()]
 
 
-def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions: int) -> list[Field]:
+def trace_fields(
+    width: int, rows: int, parameters: int, values: int, n_actions: int, precision: Precision = DOUBLE
+) -> list[Field]:
     """What the forward estimator needs."""
-    shapes: dict[str, tuple[int, ...]] = {
+    doubled = 1 if precision is SINGLE else 0  # parameters are then the sum of two float32s, as good as a double
+    own: dict[str, tuple[int, ...]] = {
         "q": (n_actions,),  # coefficients of what baseline and entropy add
-        "weights": (values,),  # the value function's
         "value": (),  # the baseline at this step
         "credit": (),  # Σ_k γᵏ over the steps so far: what a reward is worth to all of them together
         "credited": (),  # Σ_t X_t of the episode so far
@@ -47,8 +51,11 @@ def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions:
         "s": (rows,),  # weighted sum of the episode's scores, for the leave-one-out baseline
         "ev": (values,),
         "gv": (values,),
+        "weights": (values,),  # the value function's
         # where lanes are runs
         "full": (parameters,),  # θ
+        "rest": (doubled * parameters,),  # what is left of θ in double
+        "weights_rest": (doubled * values,),
         "m": (parameters,),  # its moments
         "u": (parameters,),
         "gradient": (parameters,),
@@ -63,8 +70,10 @@ def trace_fields(width: int, rows: int, parameters: int, values: int, n_actions:
         "batch_steps": (),  # steps of the batch so far,
         "batch_credit": (),  # and Σ_t X_t over them
     }
-    own: list[Field] = [(name, "f8", (*shape, LANES)) for name, shape in shapes.items()]
-    return preference_fields(width, rows, values, n_actions) + own
+    return [
+        *preference_fields(width, rows, values, n_actions, precision),
+        *[(name, precision.real, (*shape, LANES)) for name, shape in own.items()],
+    ]
 
 
 @lane_kernel
@@ -90,18 +99,18 @@ def trace_row(policy, algorithm, i, r, rho, weight, entry, m):
 @lane_kernel
 def settle_and_trace(n, policy, algorithm, lanes, m):
     """`settle_lane` and `trace_row` for n lanes and all rows; returns how many lanes have ended."""
-    waiting = 0
+    waiting = short(0)  # no wider than a row
     if m.e.shape[0] <= SMALL:
         for i in range(n):
             ended, rho, weight, entry = settle_lane(algorithm, i, lanes)
-            waiting += ended
+            waiting = short(waiting + ended)
             lanes.weight[i] = weight
             for r in range(m.e.shape[0]):
                 trace_row(policy, algorithm, i, r, rho, weight, entry, m)
     else:
         for i in range(n):
             ended, lanes.rho[i], lanes.weight[i], lanes.entry[i] = settle_lane(algorithm, i, lanes)
-            waiting += ended
+            waiting = short(waiting + ended)
         for r in range(m.e.shape[0]):
             for i in range(n):
                 trace_row(policy, algorithm, i, r, lanes.rho[i], lanes.weight[i], lanes.entry[i], m)
@@ -202,11 +211,16 @@ class Traces(NamedTuple):
         m, runs = w.memory, learner.runs
         w.lanes.control[CHANGED] = 1
         for r in range(m.theta.shape[0]):
-            m.theta[r, i] = runs[run, learner.prepared_at + r]
+            m.theta[r, i] = fit(runs[run, learner.prepared_at + r], m.theta[r, i])
         for r in range(m.full.shape[0]):
             m.full[r, i] = runs[run, r]
             m.m[r, i] = runs[run, learner.n_theta + r]
             m.u[r, i] = runs[run, 2 * learner.n_theta + r]
+        for r in range(m.rest.shape[0]):
+            m.rest[r, i] = remainder(runs[run, r], m.full[r, i])
+        for k in range(m.weights_rest.shape[0]):
+            weight = runs[run, learner.weights_at + k]
+            m.weights_rest[k, i] = remainder(weight, np.float32(weight))
         for k in range(m.weights.shape[0]):
             m.weights[k, i] = runs[run, learner.weights_at + k]
             m.wm[k, i] = runs[run, learner.weights_at + learner.n_weights + k]
@@ -222,39 +236,45 @@ class Traces(NamedTuple):
         for r in range(m.theta.shape[0]):
             runs[run, learner.prepared_at + r] = m.theta[r, i]
         for r in range(m.full.shape[0]):
-            runs[run, r] = m.full[r, i]
+            runs[run, r] = wide(m.full[r, i])
             runs[run, learner.n_theta + r] = m.m[r, i]
             runs[run, 2 * learner.n_theta + r] = m.u[r, i]
+        for r in range(m.rest.shape[0]):
+            runs[run, r] += wide(m.rest[r, i])
         for k in range(m.weights.shape[0]):
             runs[run, learner.weights_at + k] = m.weights[k, i]
             runs[run, learner.weights_at + learner.n_weights + k] = m.wm[k, i]
             runs[run, learner.weights_at + 2 * learner.n_weights + k] = m.wu[k, i]
+        for k in range(m.weights_rest.shape[0]):
+            runs[run, learner.weights_at + k] += wide(m.weights_rest[k, i])
         for k in range(2):
             runs[run, learner.decays_at + k] = m.decays[k, i]
         runs[run, learner.baseline_at] = m.value[i]
         runs[run, learner.played_at] = m.played[i]
 
     def end(self, algorithm, learner, w, accounts, account, i):
-        """Episode's end in lane i: the whole return meets the summed scores; leave-one-out sums go to the account."""
-        m, total = w.memory, w.lanes.returns[1, i]
-        credited = total * (w.lanes.counter[0, i] * 1.0 - 1.0) if algorithm.whole_return == 1 else m.credited[i]
+        """Episode's end in lane i: the whole return meets the summed scores; all sums go to the account, in double."""
+        m, total = w.memory, wide(w.lanes.returns[1, i])
+        credited = total * (w.lanes.counter[0, i] * 1.0 - 1.0) if algorithm.whole_return == 1 else wide(m.credited[i])
         accounts.sums[account, accounts.stats_at + CREDITED] += credited
         if algorithm.whole_return == 1:
             for r in range(m.g.shape[0]):
-                m.g[r, i] += total * m.e[r, i]
+                m.g[r, i] += w.lanes.returns[1, i] * m.e[r, i]
+        collect(self, w, accounts, account, i)
         if accounts.counts == 1:
             for r in range(m.s.shape[0]):
-                accounts.sums[account, accounts.scores_at + r] += m.s[r, i]
-                accounts.sums[account, accounts.returns_at + r] += total * m.s[r, i]
+                accounts.sums[account, accounts.scores_at + r] += wide(m.s[r, i])
+                accounts.sums[account, accounts.returns_at + r] += total * wide(m.s[r, i])
 
     def collect(self, w, accounts, account, i):
-        """Add the sums of lane i to an account and clear them."""
+        """Add the gradients of lane i's episode to an account and clear them."""
         m = w.memory
         for r in range(m.g.shape[0]):
-            accounts.sums[account, r] += m.g[r, i]
+            accounts.sums[account, r] += wide(m.g[r, i])
+            m.g[r, i] = 0.0
         for k in range(m.gv.shape[0]):
-            accounts.sums[account, accounts.value_at + k] += m.gv[k, i]
-        clear(self, w, i)
+            accounts.sums[account, accounts.value_at + k] += wide(m.gv[k, i])
+            m.gv[k, i] = 0.0
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
@@ -269,6 +289,10 @@ class Traces(NamedTuple):
         for k in range(m.weights.shape[0]):
             for array in (m.weights, m.wm, m.wu, m.ev, m.gv):
                 array[k, target] = array[k, source]
+        for r in range(m.rest.shape[0]):
+            m.rest[r, target] = m.rest[r, source]
+        for k in range(m.weights_rest.shape[0]):
+            m.weights_rest[k, target] = m.weights_rest[k, source]
         for k in range(2):
             m.decays[k, target] = m.decays[k, source]
         m.value[target] = m.value[source]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
-from pgfast.policies.softmax import choose, finite, sample_two, score_preferences, sigmoid_pair
+from pgfast.policies.softmax import choose, finite, fit, sample_two, score_preferences, sigmoid_pair
 from pgfast.protocol import write
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
@@ -56,12 +56,13 @@ def expand_lane(i, d, share, g, gradient):
 
 
 @leaf
-def prepare_lane(i, d, full, theta):
-    """theta[b D + k] = θ_b − θ_last; full (P, L), theta (R, L)."""
+def prepare_lane(i, d, share, full, theta):
+    """theta[b D + k] = θ_b − θ_last in lanes with a share, that have moved; full (P, L), theta (R, L)."""
     last = theta.shape[0]
     for b in range(last // d):
         for k in range(d):
-            theta[b * d + k, i] = finite(full[b * d + k, i] - full[last + k, i])
+            old = theta[b * d + k, i]
+            theta[b * d + k, i] = fit(full[b * d + k, i] - full[last + k, i], old) if share[i] != 0.0 else old
 
 
 @lane_kernel
@@ -106,8 +107,8 @@ class LinearSoftmax(NamedTuple):
     def expand_lane(self, i, share, m):
         expand_lane(i, m.x.shape[0], share, m.g, m.gradient)
 
-    def prepare_lane(self, i, m):
-        prepare_lane(i, m.x.shape[0], m.full, m.theta)
+    def prepare_lane(self, i, share, m):
+        prepare_lane(i, m.x.shape[0], share, m.full, m.theta)
 
     def prepare(self, learner, run, room):
         d = self.features.n_features

@@ -10,20 +10,42 @@ Shapes: A actions, L = LANES; all arrays (…, L); `n` is the number of lanes at
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import as_float, lane_kernel, leaf
+from pgfast.compiler import as_float, as_single, by_precision, lane_kernel, leaf
 from pgfast.vmath import exp, exp_parts, log
 
-_LARGEST = 1.7976931348623157e308
+_LARGEST, _LARGEST_SINGLE = 1.7976931348623157e308, 3.4028234663852886e38
 
 
-@leaf
-def finite(x):
-    """x, with an overflow to ±inf taken back to the largest float: a difference of preferences stays a number."""
+def fit_single(x, like):
+    """As `fit` for a float32."""
+    x = -_LARGEST_SINGLE if x < -_LARGEST_SINGLE else x
+    return _LARGEST_SINGLE if x > _LARGEST_SINGLE else x
+
+
+@by_precision(fit_single)
+def fit(x, like):
+    """x, which may be infinite, taken back to the largest number of the precision of `like`."""
     x = -_LARGEST if x < -_LARGEST else x
     return _LARGEST if x > _LARGEST else x
 
 
 @leaf
+def finite(x):
+    """x, with an overflow to ±inf taken back to the largest float: a difference of preferences stays a number."""
+    return fit(x, x)
+
+
+def sigmoid_pair_single(x):
+    """As `sigmoid_pair`; ±inf is as good as ±86."""
+    y = 86.0 if x > 86.0 else x
+    y = -86.0 if y < -86.0 else y
+    mantissa, k = exp_parts(-y)
+    odds = mantissa * as_single((k + 127) << 23)
+    p = 1.0 / (1.0 + odds)
+    return p, odds * p
+
+
+@by_precision(sigmoid_pair_single)
 def sigmoid_pair(x):
     """(1/(1 + e⁻ˣ), 1/(1 + eˣ)), both accurate however small; ±inf is as good as ±700."""
     y = 700.0 if x > 700.0 else x

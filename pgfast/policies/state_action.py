@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.policies.softmax import choose, sample_pairs, score_preferences, sigmoid_pair
+from pgfast.policies.softmax import choose, fit, sample_pairs, score_preferences, sigmoid_pair
 from pgfast.protocol import write, write_all
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
@@ -79,9 +79,9 @@ class StateActionSoftmax(NamedTuple):
         for k in range(m.g.shape[0]):
             m.gradient[k, i] = share[i] * m.g[k, i]
 
-    def prepare_lane(self, i, m):
+    def prepare_lane(self, i, share, m):
         for k in range(m.full.shape[0]):
-            m.theta[k, i] = m.full[k, i]
+            m.theta[k, i] = fit(m.full[k, i], m.theta[k, i])
 
     def prepare(self, learner, run, room):
         for r in range(learner.n_theta):

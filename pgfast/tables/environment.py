@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import as_float
+from pgfast.compiler import as_float, wide
 from pgfast.errors import PgfastError
 from pgfast.random import floor_index, uniform
 from pgfast.tables.alias import alias_table
@@ -52,12 +52,12 @@ class TableEnvironment(NamedTuple):
         return Discrete(self.n_actions)
 
     def reset(self, key):
-        u = uniform(key, 0)
+        u = wide(uniform(key, 0))
         column = floor_index(u, self.n_states)
-        return column if u * self.n_states - column < self.first_chance[column] else self.first_other[column]
+        return column if u * self.n_states - column < wide(self.first_chance[column]) else self.first_other[column]
 
     def step(self, state, action, key):
-        u = uniform(key, 0)
+        u = wide(uniform(key, 0))
         column = floor_index(u, self.width)
         entry = np.uint64(((state * self.n_actions + action) * self.width + column) * ENTRY)  # unsigned: no wrap-around
         kept = u * self.width - column < as_float(self.entries[entry])
