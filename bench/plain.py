@@ -89,36 +89,30 @@ def frozenlake_table():
 
 @njit
 def frozenlake(seed, episodes, batch, gamma, lr, cumulative, following, rewards, ends):
-    """REINFORCE with returns-to-go and a running mean baseline; tabular softmax, computed at every step."""
+    """REINFORCE with returns-to-go and a running mean baseline; tabular softmax, computed once per batch."""
     np.random.seed(seed)
     theta = np.zeros((16, 4))
     states = np.empty(FROZENLAKE_STEPS, np.int64)
     actions = np.empty(FROZENLAKE_STEPS, np.int64)
     received = np.empty(FROZENLAKE_STEPS)
-    policies = np.empty((FROZENLAKE_STEPS, 4))
+    policy = np.empty((16, 4))
     baseline, played, steps = 0.0, 0, 0
     first_of_tail, tail = episodes - episodes // 10, 0.0
     for start in range(0, episodes, batch):
         count = min(batch, episodes - start)
         gradient = np.zeros((16, 4))
         credited, of_batch = 0.0, 0
+        for s in range(16):
+            policy[s] = np.exp(theta[s] - theta[s].max())
+            policy[s] /= policy[s].sum()
         for episode in range(start, start + count):
             s, t, done, total = 0, 0, False, 0.0
             while not done and t < FROZENLAKE_STEPS:
-                peak = theta[s, 0]
-                for b in range(1, 4):
-                    peak = max(peak, theta[s, b])
-                mass = 0.0
-                for b in range(4):
-                    policies[t, b] = math.exp(theta[s, b] - peak)
-                    mass += policies[t, b]
-                for b in range(4):
-                    policies[t, b] /= mass
                 u, action = np.random.random(), 0
-                reached = policies[t, 0]
+                reached = policy[s, 0]
                 while action < 3 and u >= reached:
                     action += 1
-                    reached += policies[t, action]
+                    reached += policy[s, action]
                 u, outcome = np.random.random(), 0
                 while outcome < cumulative.shape[2] - 1 and u >= cumulative[s, action, outcome]:
                     outcome += 1
@@ -132,7 +126,7 @@ def frozenlake(seed, episodes, batch, gamma, lr, cumulative, following, rewards,
                 g = received[k] + gamma * g
                 credited += g
                 for b in range(4):
-                    score = (1.0 if actions[k] == b else 0.0) - policies[k, b]
+                    score = (1.0 if actions[k] == b else 0.0) - policy[states[k], b]
                     gradient[states[k], b] += (g - baseline) * score
             of_batch += t
             if episode >= first_of_tail:

@@ -247,13 +247,27 @@ def settle(n, algorithm, lanes):
     return waiting
 
 
+def negligible_single(row):
+    """As `negligible` for float32s."""
+    return 1e-30
+
+
+@by_precision(negligible_single)
+def negligible(row):
+    """A discount that is as good as 0. Much smaller ones are subnormal, and each costs what a hundred steps cost."""
+    return 1e-290
+
+
 @lane_kernel
-def normalise(n, likelihood, exponent):
-    """Move the power of two of `likelihood` into `exponent`, long before a product of probabilities underflows."""
+def normalise(n, lanes):
+    """Move the power of two of the likelihood into its exponent, long before a product of probabilities underflows; and
+    do away with negligible discounts."""
     for i in range(n):
-        mantissa, power = split(likelihood[i])
-        likelihood[i] = mantissa
-        exponent[i] += power
+        mantissa, power = split(lanes.likelihood[i])
+        lanes.likelihood[i] = mantissa
+        lanes.exponent[i] += power
+        discount = lanes.discount[i]
+        lanes.discount[i] = discount if discount > negligible(lanes.discount) else 0.0
 
 
 @inlined
@@ -275,7 +289,7 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
         full, waiting = 0, settle(n, algorithm, lanes)
     lanes.control[TURN] += 1
     if lanes.control[TURN] % factors(lanes.likelihood) == 0:
-        normalise(n, lanes.likelihood, lanes.exponent)
+        normalise(n, lanes)
     return full, waiting
 
 
