@@ -48,10 +48,12 @@ def _timed(train: Callable[[Array], tuple[Array, Array, Array]], seed: int) -> L
     return Learned(int(steps.sum()), seconds, ready - start, returns[-tenth:].sum() / episodes[-tenth:].sum())
 
 
-def cartpole_step(state: State, right: Array) -> State:
+def cartpole_step(
+    state: State, right: Array, sine: Callable[[Array], Array] = jnp.sin, cosine: Callable[[Array], Array] = jnp.cos
+) -> State:
     """One step of Gymnasium's CartPole."""
     x, x_dot, angle, angle_dot = state
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    sin, cos = sine(angle), cosine(angle)
     push = (jnp.where(right, 10.0, -10.0) + 0.05 * angle_dot**2 * sin) / 1.1
     angle_acc = (9.8 * sin - cos * push) / (0.5 * (4.0 / 3.0 - 0.1 * cos**2 / 1.1))
     x_acc = push - 0.05 * angle_acc * cos / 1.1

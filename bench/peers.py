@@ -32,6 +32,7 @@ PEERS = {
     "numpy-vector": Entry("numpy_vector"),
     "sb3": Entry("sb3", packages=("stable_baselines3",)),
     "jax": Entry("jax_lanes", packages=("jax",)),
+    "jax-polynomials": Entry("jax_polynomials", packages=("jax",)),
     "gymnax": Entry("gymnax_cartpole", packages=("jax", "gymnax")),
     "plain": Entry("plain"),
     "c-one-lane": Entry("c_limit", "ONE_LANE", compiler=True),

@@ -22,6 +22,7 @@ SMALL = {  # a run of a few seconds that still reaches the goal
     ("jax", "cartpole"): {"lanes": 512},
     ("jax", "frozenlake"): {},
     ("jax", "corridor"): {"runs": 1024},
+    ("jax-polynomials", "cartpole"): {"lanes": 512},
     ("gymnax", "cartpole"): {"lanes": 512},
     ("sb3", "cartpole"): {},
     ("plain", "cartpole"): {},
