@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pgfast._bench.contest import Entrant, hold
@@ -50,12 +51,14 @@ WITHIN = (  # a workload is at least so many times as fast per step as another
 SCALING = ("cartpole", "frozenlake")  # workloads that are as fast as 0.9 of the cores together, in batches of 1,024
 
 
-def judge(data: dict[str, Any], rounds: int, say: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
+def judge(
+    data: dict[str, Any], rounds: int, cache: Path | None = None, say: Callable[[str], None] = lambda text: None
+) -> list[dict[str, Any]]:
     """Every bar of the workloads in `data` (what `pgfast._bench.report.bench` gave), with the ratio that was seen, None
-    where it couldn't be, and whether it was reached. Pairs are measured now."""
+    where it couldn't be, and whether it was reached. Pairs are measured now; `cache`: see `contest.hold`."""
     names = {row["workload"] for row in data["workloads"]}
     return [_of_peer(bar, data) for bar in AGAINST if bar.workload in names] + [
-        _of_pair(pair, rounds, say) for pair in _pairs(names)
+        _of_pair(pair, rounds, cache, say) for pair in _pairs(names)
     ]
 
 
@@ -84,8 +87,8 @@ def _of_peer(bar: Against, data: dict[str, Any]) -> dict[str, Any]:
     return _verdict(f"{bar.workload}, {bar.precision}, to {bar.peer}", seen, bar.times)
 
 
-def _of_pair(pair: Pair, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    one, other = hold([pair.one, pair.other], rounds, say=say)
+def _of_pair(pair: Pair, rounds: int, cache: Path | None, say: Callable[[str], None]) -> dict[str, Any]:
+    one, other = hold([pair.one, pair.other], rounds, cache=cache, say=say)
     return _verdict(pair.claim, ratio(other, one), pair.times)
 
 

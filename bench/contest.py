@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +13,10 @@ from typing import Any, TypeVar
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.peer import Learned
 from pgfast._bench.words import many
-from pgfast.settings import Settings
 from pgfast.workloads import Workload
 
 PGFAST = "pgfast"
 PATIENCE = 60.0  # seconds after which a peer has had rounds enough
-PRECISIONS = ("float64", "float32") if "precision" in {f.name for f in fields(Settings)} else ("float64",)
 T = TypeVar("T")
 
 
@@ -144,7 +142,7 @@ def _core(entrant: Entrant) -> int | None:
 
 def _prepare(entrant: Entrant) -> tuple[float, float]:
     """Seconds of compiling, and of loading what was compiled before."""
-    made = entrant.workload.engine(**_chosen(entrant)).compile()
+    made = entrant.workload.engine(precision=entrant.precision).compile()
     return made.compile_seconds, made.load_seconds
 
 
@@ -162,11 +160,7 @@ def _learn(entrant: Entrant, seed: int) -> tuple[Learned, int | None]:
 def _with_pgfast(entrant: Entrant, seed: int) -> Learned:
     workload, batch = entrant.workload, entrant.workload.settings["batch"]
     tenth = batch * ceil(workload.episodes / (10 * batch))  # the last point of the curve is the last tenth of the run
-    engine = workload.engine(seed, log_every=tenth, **_chosen(entrant))
+    engine = workload.engine(seed, log_every=tenth, precision=entrant.precision)
     done = engine.learn(workload.episodes, threads=entrant.threads)
     setup = done.compile_seconds + done.load_seconds
     return Learned(done.steps, done.train_seconds, setup, done.final_return.mean)
-
-
-def _chosen(entrant: Entrant) -> dict[str, str]:
-    return {} if len(PRECISIONS) == 1 else {"precision": entrant.precision}

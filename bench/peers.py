@@ -52,11 +52,6 @@ def install_line(name: str) -> str | None:
     return None
 
 
-def available(name: str) -> bool:
-    """True where all that the peer needs is installed."""
-    return install_line(name) is None
-
-
 def load(name: str) -> Peer:
     """The peer itself; its packages are imported, which takes seconds for some."""
     entry = PEERS[name]

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from pgfast._bench.bars import judge
-from pgfast._bench.contest import PATIENCE, PRECISIONS
+from pgfast._bench.contest import PATIENCE
 from pgfast._bench.peers import PEERS
 from pgfast._bench.pictures import draw, draw_ratios
 from pgfast._bench.report import bench
 from pgfast._bench.words import between, compiling, digits, is_part, megabytes, number, rounds, times
+from pgfast.kernels.lanes import PRECISIONS
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS
 
@@ -45,12 +46,12 @@ def measure(names: Iterable[str], count: int) -> dict[str, Any]:
             [WORKLOADS[name] for name in names],
             rounds=count,
             threads=sorted({1, default_threads()}),
-            precisions=PRECISIONS,
+            precisions=tuple(PRECISIONS),
             peers=PEERS,
             cache=Path(cache) / "kernels",
             say=say,
         )
-    data["bars"] = judge(data, count, say)
+        data["bars"] = judge(data, count, Path(cache) / "kernels", say)
     return data
 
 

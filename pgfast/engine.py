@@ -16,10 +16,21 @@ from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find, in_precision
 from pgfast.errors import PgfastError, unknown
-from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, derive, make_learner, make_log, make_room
+from pgfast.kernels.learner import (
+    EPISODES,
+    FAILED,
+    Learner,
+    Optimisation,
+    derive,
+    make_learner,
+    make_log,
+    make_room,
+    span_first,
+)
 from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import RULES, step_rule
 from pgfast.models import Model, build
+from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Progress, Training
@@ -114,9 +125,7 @@ class Engine:
             seed=settings.seed,
             values=values,
         )  # fmt: skip
-        self._learner: Learner = make_learner(
-            self._first_theta(), self.model.n_rows, self.model.n_prepared, values, log_rows=1
-        )
+        self._learner: Learner = make_learner(self._first_theta(), self.model.n_prepared, values, log_rows=1)
         self._prepare()
         self._evaluated = 0
         self._predictor: Predictor | None = None
@@ -137,9 +146,14 @@ class Engine:
         """Derive what lanes use from the parameters; all runs start alike."""
         learner = self._learner
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
+        alike = self.model.tabular and np.ndim(self.settings.theta0) == 0
+        if alike:
+            span_first(room, self.model.n_actions)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-            compiled = self.model.n_prepared > LARGE
+            compiled = self.model.n_prepared > LARGE and not alike
             (derive if compiled else derive.function)(self.model.policy, learner, room)
+        if alike:
+            spread(self.model.policy, learner)
         learner.runs[1:, learner.prepared_at : learner.decays_at] = learner.runs[
             0, learner.prepared_at : learner.decays_at
         ]

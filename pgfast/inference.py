@@ -31,21 +31,27 @@ def softmax(h: np.ndarray) -> np.ndarray:
 def checked(traits: Traits, obs: Any) -> np.ndarray:
     """One observation or an array of them: whole numbers (…), or floats (…, D); raises PgfastError for one outside the
     space."""
+    try:
+        given = np.asarray(obs, None if traits.n_observations is not None else float)
+    except (TypeError, ValueError, OverflowError):
+        raise PgfastError(f"The observation {obs!r} is no number or array of numbers.") from None
     if traits.n_observations is not None:
-        index = np.asarray(obs)
-        if index.dtype.kind not in "iu":
+        if given.dtype.kind not in "iu":
             raise PgfastError(f"The observation {obs!r} is no whole number: it must be one of {traits.n_observations}.")
         last = traits.first_observation + traits.n_observations - 1
-        if np.any((index < traits.first_observation) | (index > last)):
+        if np.any((given < traits.first_observation) | (given > last)):
             raise PgfastError(f"The observation {obs!r} is not from {traits.first_observation} to {last}.")
-        return index
-    x = np.asarray(obs, float)
+        return given
     size = len(traits.observation) if isinstance(traits.observation, tuple) else 1
-    x = x[..., None] if size == 1 and (x.ndim == 0 or x.shape[-1] != 1) else x
+    x = given[..., None] if size == 1 and (given.ndim == 0 or given.shape[-1] != 1) else given
     if x.shape[-1] != size:
         raise PgfastError(f"The observation {obs!r} has {x.shape[-1]} numbers: this environment's have {size}.")
     if not np.all(np.isfinite(x)):
         raise PgfastError(f"The observation {obs!r} has an entry that is not finite.")
+    if isinstance(traits.observation, tuple):
+        whole = [k for k, element in enumerate(traits.observation) if not isinstance(element, float)]
+        if np.any(x[..., whole] != np.floor(x[..., whole])):
+            raise PgfastError(f"The observation {obs!r} has a fraction where this environment's have a whole number.")
     return x
 
 
@@ -115,16 +121,7 @@ class Predictor:
     def predict(self, obs: Any, deterministic: bool, run: int) -> Any:
         """An action, or an array of actions for an array of observations."""
         with self._lock:
-            try:
-                if self._discrete and type(obs) is not bool:
-                    self._first[0] = obs
-                elif type(obs) is tuple or type(obs) is list:
-                    self._pack(self._numbers, 0, *obs)
-                elif type(obs) is np.ndarray and obs.ndim == 1:
-                    self._pack(self._numbers, 0, *obs.tolist())
-                else:
-                    return self._predict_many(obs, deterministic, run)
-            except (struct.error, TypeError, ValueError):  # many, or not in the space
+            if not self._put(obs):
                 return self._predict_many(obs, deterministic, run)
             order = self._order
             order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = 1, run, self.number, deterministic
@@ -134,6 +131,21 @@ class Predictor:
             if not deterministic:
                 self.number += 1
             return action + self.traits.first_action
+
+    def _put(self, obs: Any) -> bool:
+        """One observation to where the kernel reads it; False for many, and for what is none."""
+        try:
+            if self._discrete and type(obs) is not bool:
+                self._first[0] = obs
+            elif type(obs) is tuple or type(obs) is list:
+                self._pack(self._numbers, 0, *obs)
+            elif type(obs) is np.ndarray and obs.ndim == 1:
+                self._pack(self._numbers, 0, *obs.tolist())
+            else:
+                return False
+        except (struct.error, TypeError, ValueError, OverflowError):
+            return False
+        return True
 
     def _predict_many(self, obs: Any, deterministic: bool, run: int) -> Any:
         x = checked(self.traits, obs)
@@ -145,7 +157,8 @@ class Predictor:
             part = given[first : first + ROOM]
             room[: len(part)] = part
             order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = len(part), run, self.number, deterministic
-            self._call()
+            if self._call() < 0:
+                raise PgfastError("An observation has an entry that is too large for single precision.")
             actions[first : first + ROOM] = self._actions[: len(part)]
             if not deterministic:
                 self.number += len(part)

@@ -7,7 +7,6 @@ Otherwise the best stationary policy is looked for by exchanging one state's act
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +24,13 @@ _SAME = 1e-9
 
 
 def best_return(mdp: TabularMDP, horizon: int | None) -> float | None:
-    """The largest expected undiscounted return of a stationary policy over `horizon` steps (None: until the end); None
-    where the MDP is too large for the search."""
+    """The largest expected undiscounted return of a stationary policy over `horizon` steps (None: until the end) that
+    the search finds; None where the MDP is so large that the search had to be cut short."""
     search = _Search(mdp, horizon or LONGEST)
-    with suppress(_TooLongError):
+    try:
         search.run()
+    except _TooLongError:
+        return None
     return search.found
 
 

@@ -16,7 +16,7 @@ from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
-from pgfast.kernels.lanes import FAULT, TURN
+from pgfast.kernels.lanes import FAULT, MOST_SHARING, TURN
 from pgfast.kernels.learner import EPISODES, FAILED, LAST, STEPS, Learner, Optimisation, make_room
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
@@ -198,7 +198,7 @@ class Job:
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model
-        capacity = min(FIRST_TAPE, problem.traits.max_steps + 4)
+        capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
             model.workspace(problem.traits.like, problem.values, problem.in_loop),
             model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),

@@ -70,7 +70,7 @@ def test_missing_packages_are_named_with_what_installs_them(monkeypatch: pytest.
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     monkeypatch.setattr(peers.shutil, "which", lambda name: None)
     for name, entry in peers.PEERS.items():
-        assert peers.available(name) == (not entry.packages and not entry.compiler)
+        assert (peers.install_line(name) is None) == (not entry.packages and not entry.compiler)
     assert peers.install_line("jax") == 'pip install -e ".[peers]"'
     assert peers.install_line("c-lanes") == peers.COMPILER
     assert peers.install_line("tutorial") is None

@@ -205,3 +205,59 @@ def test_gradient_of_the_corridor(precision):
     slope = 2.0 / (p * (1 - p)) - (2 * p - 4) * (1 - 2 * p) / (p * (1 - p)) ** 2
     z = (found.mean() - slope * p * (1 - p)) / (found.std(ddof=1) / math.sqrt(runs))
     assert abs(z) < 7.5  # Student's t with 15 degrees of freedom: twice 1e-6
+
+
+# ---- what no result depends on
+
+
+class Lottery(NamedTuple):
+    """An episode ends by chance, late, and pays only then."""
+
+    chance: float = 0.02
+
+    max_steps = 400
+
+    @property
+    def observation_space(self):
+        return Discrete(2)
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    def reset(self, key):
+        return 0, 0
+
+    def step(self, state, action, key):
+        t = state[0] + 1
+        over = (t > 97) & (uniform(key, 0) < self.chance)
+        return (t, action), 1.0 if over else 0.0, over
+
+    def observe(self, state):
+        return state[1]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_threads_don_t_matter_where_discounts_become_negligible(precision):
+    """In single precision γᵗ does so at the step at which most of these episodes pay."""
+    found = set()
+    for threads in (1, 2, 3):
+        engine = Engine(
+            Lottery(), policy="linear", precision=precision, runs=16, batch=1, gamma=0.5, discount_factor=True,
+            baseline="none", optimizer="sgd", lr=1.0, seed=3,
+        )  # fmt: skip
+        engine.learn(3, threads=threads)
+        assert np.any(engine.theta != 0.0)
+        found.add(engine.digest())
+    assert len(found) == 1
+
+
+def test_a_tape_that_grows_loses_no_step(monkeypatch):
+    """Four steps share a block of random numbers, and no kernel returns between them."""
+    found = set()
+    for first in (4, 2**14):
+        monkeypatch.setattr("pgfast.training.FIRST_TAPE", first)
+        engine = Engine("ShortCorridor", in_loop=True, batch=24, precision="float32", runs=3, lr=2.0**-12)
+        engine.learn(72)
+        found.add(engine.digest())
+    assert len(found) == 1

@@ -101,12 +101,12 @@ def _threads(given: list[int] | None, compared: bool) -> list[int]:
 
 
 def _precisions(given: list[str] | None, compared: bool) -> list[str]:
-    from pgfast._bench.contest import PRECISIONS
+    from pgfast.kernels.lanes import PRECISIONS
 
     for name in given or []:
         if name not in PRECISIONS:
             raise unknown("precision", name, PRECISIONS)
-    return list(dict.fromkeys(given or (PRECISIONS if compared else PRECISIONS[:1])))
+    return list(dict.fromkeys(given or (PRECISIONS if compared else ["float64"])))
 
 
 def _peers(all_of_them: bool, checked: bool) -> list[str]:

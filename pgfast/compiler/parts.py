@@ -70,6 +70,9 @@ class KernelLibrary(_Library):
     object_code: bytes
 
     def _optimize_final_module(self) -> None:
+        for library in self._linking_libraries:
+            if not isinstance(library, PartLibrary):  # numba's runtime: of it only what parts refer to is linked, so
+                self._final_module.link_in(library._get_module_for_linking(), preserve=True)  # once more, after them
         for function in self._final_module.functions:
             if function.linkage == Linkage.weak_odr:
                 function.linkage = "internal"  # nobody else calls it

@@ -49,6 +49,7 @@ class Precision(NamedTuple):
     tallied: int  # episodes that a lane sums up by itself; more only if that's one update
 
 
+MOST_SHARING = 4  # steps whose random numbers come from one block; between them no kernel returns
 DOUBLE, SINGLE = Precision("f8", "i8", "u8", 2, 2**30), Precision("f4", "i4", "u4", 4, 1024)
 PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
@@ -225,6 +226,17 @@ def step_environment(n, env, like, plan, lanes):
         lanes.done[i] = done | (end if running else RUNNING)
 
 
+def negligible_single(row):
+    """As `negligible` for float32s."""
+    return 1e-30
+
+
+@by_precision(negligible_single)
+def negligible(row):
+    """A discount that is as good as 0. Much smaller ones are subnormal, and each costs what a hundred steps cost."""
+    return 1e-290
+
+
 @leaf
 def settle_lane(algorithm, i, lanes):
     """Returns so far and likelihood of the actions after a step of lane i; gives 1 where the episode has ended, and
@@ -232,7 +244,8 @@ def settle_lane(algorithm, i, lanes):
     reward, discount = lanes.reward[i], lanes.discount[i]
     lanes.returns[0, i] += reward
     lanes.returns[1, i] += discount * reward
-    lanes.discount[i] = discount * algorithm.gamma
+    following = discount * algorithm.gamma
+    lanes.discount[i] = following if following > negligible(lanes.discount) else 0.0
     lanes.likelihood[i] *= lanes.probability[i]
     rho, weight, entry = weigh(algorithm, reward, discount)
     return (1 if lanes.done[i] != RUNNING else 0), rho, weight, entry
@@ -247,27 +260,13 @@ def settle(n, algorithm, lanes):
     return waiting
 
 
-def negligible_single(row):
-    """As `negligible` for float32s."""
-    return 1e-30
-
-
-@by_precision(negligible_single)
-def negligible(row):
-    """A discount that is as good as 0. Much smaller ones are subnormal, and each costs what a hundred steps cost."""
-    return 1e-290
-
-
 @lane_kernel
 def normalise(n, lanes):
-    """Move the power of two of the likelihood into its exponent, long before a product of probabilities underflows; and
-    do away with negligible discounts."""
+    """Move the power of two of the likelihood into its exponent, long before a product of probabilities underflows."""
     for i in range(n):
         mantissa, power = split(lanes.likelihood[i])
         lanes.likelihood[i] = mantissa
         lanes.exponent[i] += power
-        discount = lanes.discount[i]
-        lanes.discount[i] = discount if discount > negligible(lanes.discount) else 0.0
 
 
 @inlined

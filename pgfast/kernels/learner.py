@@ -1,6 +1,6 @@
 """What is learned, what is counted, and one update of one run.
 
-K runs, P parameters, R rows of gradient, V value weights, W rows of the log. What belongs to a run stands in one row of
+K runs, P parameters, V value weights, W rows of the log. What belongs to a run stands in one row of
 one array, and so does what belongs to an account: kernels pass few arguments.
 """
 
@@ -40,7 +40,6 @@ class Learner(NamedTuple):
     log: Any  # float64 (K, W, N_STATS)
     n_theta: int  # P
     n_weights: int  # V
-    n_rows: int  # R
     weights_at: int  # 3 P
     prepared_at: int  # 3 P + 3 V
     decays_at: int  # 3 P + 3 V + Q
@@ -62,7 +61,7 @@ class Room(NamedTuple):
     preferences_at: int
 
 
-def make_learner(theta: np.ndarray, n_rows: int, n_prepared: int, n_weights: int, log_rows: int) -> Learner:
+def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int) -> Learner:
     """Runs that start from `theta` (K, P), nothing prepared yet."""
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
@@ -73,7 +72,7 @@ def make_learner(theta: np.ndarray, n_rows: int, n_prepared: int, n_weights: int
     clock = make_rows(k, 5, np.int64)
     clock[:, FAILED] = -1
     return Learner(
-        runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights, n_rows,
+        runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights,
         weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4,
     )  # fmt: skip
 
@@ -102,6 +101,12 @@ def span_everything(room, n_theta):
     """An update may move all of θ."""
     room.spans[0, 0] = 0
     add_span(room.spans, 0, n_theta)
+
+
+def span_first(room, n_actions):
+    """Only a table's first row."""
+    room.spans[0, 0] = 0
+    add_span(room.spans, 0, n_actions)
 
 
 @leaf

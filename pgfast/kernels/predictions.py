@@ -24,8 +24,9 @@ ORDER = 7
 
 @lane_kernel
 def put_real(n, first, real, places, lanes):
-    """Rows first, … of `real` into the lanes; False when one has a number that is not finite. ``places[k]`` is the row
-    of the floats' columns that number k goes to, or −1 − the row of the ints'."""
+    """Rows first, … of `real` into the lanes; False when one has a number that is not finite, or a fraction where a
+    whole number is wanted. ``places[k]`` is the row of the floats' columns that number k goes to, or −1 − the row of
+    the ints'."""
     good = True
     for k in range(real.shape[1]):
         place = places[k]
@@ -34,7 +35,9 @@ def put_real(n, first, real, places, lanes):
             good &= isfinite(x)
             if place >= 0:
                 lanes.state[place, i] = x
+                good &= isfinite(lanes.state[place, i])  # in single precision too
             else:
+                good &= x == np.floor(x)
                 lanes.state_int[-1 - place, i] = np.int64(x)
     return good
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, lane_kernel, leaf
-from pgfast.kernels.lanes import settle
+from pgfast.kernels.lanes import MOST_SHARING, settle
 from pgfast.kernels.replay import replay
 from pgfast.kernels.tables import load_table_lane, move_table_lane, take_table_entropy
 from pgfast.kernels.tapes import longer
@@ -25,7 +25,7 @@ def entry(mark):
 
 @lane_kernel
 def record(n, live, index, reward, done, tape):
-    """Append this step to each lane's tape; 1 when one has no room for two more."""
+    """Append this step to each lane's tape; 1 when one may lack room for the steps until a kernel can return."""
     full = 0
     capacity = tape.index.shape[1]
     for i in range(n):
@@ -34,7 +34,7 @@ def record(n, live, index, reward, done, tape):
             tape.index[i, t] = -1 - index[i] if done[i] != 0 else index[i]
             tape.reward[i, t] = reward[i]
             tape.length[i] = t + 1
-        full |= 1 if t + 3 > capacity else 0
+        full |= 1 if t + 1 + MOST_SHARING > capacity else 0
     return full
 
 

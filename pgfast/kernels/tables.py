@@ -13,7 +13,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
 from pgfast.kernels.accounts import see
-from pgfast.kernels.lanes import ACTIVE, TURN, Field, settle, smaller
+from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, TURN, Field, settle, smaller
 from pgfast.kernels.learner import update
 from pgfast.kernels.statistics import CREDITED
 
@@ -84,7 +84,7 @@ def steps_of(lanes, i):
 
 
 @leaf
-def place(tape, w, i):
+def place(w, i):
     """Where in the ring, modulo its length, the first step of the episode in lane i stands."""
     return np.uint64(w.memory.since[i] * LANES + i)
 
@@ -101,7 +101,7 @@ def earliest(n, since):
 @leaf
 def see_episode(tape, i, w, accounts, account):
     """List the states of the episode in lane i."""
-    at, share, count = place(tape, w, i), 1.0 / tape.n_actions, accounts.seen[account, 0]
+    at, share, count = place(w, i), 1.0 / tape.n_actions, accounts.seen[account, 0]
     for t in range(steps_of(w.lanes, i)):
         index = tape.index[(at + np.uint64(t) * _LANES) & tape.last]
         s = np.int64((np.int64(index) + 0.5) * share)  # the quotient: half an entry away from another
@@ -112,7 +112,7 @@ def see_episode(tape, i, w, accounts, account):
 @leaf
 def go_back(tape, gamma, weighs, value, i, w, c):
     """C[s, a] += w_t (G_t − value) over the episode in lane i, backward; c (S A or more). Returns Σ G_t."""
-    at, credited, g = place(tape, w, i), 0.0, 0.0
+    at, credited, g = place(w, i), 0.0, 0.0
     for t in range(steps_of(w.lanes, i) - 1, -1, -1):
         k = (at + np.uint64(t) * _LANES) & tape.last
         index = np.uint64(tape.index[k])
@@ -125,7 +125,7 @@ def go_back(tape, gamma, weighs, value, i, w, c):
 @leaf
 def go_back_with_more(tape, algorithm, learner, value, i, w, accounts, account):
     """As `go_back`, with the whole return, a learned baseline, and the sums that leave-one-out and entropy need."""
-    at, credited, g, sums = place(tape, w, i), 0.0, 0.0, accounts.sums
+    at, credited, g, sums = place(w, i), 0.0, 0.0, accounts.sums
     total, run = w.lanes.returns[1, i], w.memory.run[i]
     for t in range(steps_of(w.lanes, i) - 1, -1, -1):
         k = (at + np.uint64(t) * _LANES) & tape.last
@@ -164,7 +164,7 @@ class Table(NamedTuple):
         waiting = settle(n, algorithm, lanes)
         note_rewards(n, lanes.reward, m.rewarded)
         record(n, turn, self.last, m, lanes, self.index, self.reward)
-        full = 1 if turn + 3 - earliest(lanes.control[ACTIVE], m.since) > self.powers.shape[0] else 0
+        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m.since) > self.powers.shape[0] else 0
         return full, waiting
 
     def begin(self, w, i):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.kernels.lanes import CHANGED, DOUBLE, Field, Precision, settle
+from pgfast.kernels.lanes import CHANGED, DOUBLE, MOST_SHARING, Field, Precision, settle
 from pgfast.kernels.replay import replay
 from pgfast.kernels.traces import preference_fields
 from pgfast.policies.softmax import fit
@@ -24,7 +24,8 @@ def tape_fields(width: int, rows: int, values: int, n_actions: int, precision: P
 
 @lane_kernel
 def record(n, live, x, v, action, reward, done, tape):
-    """Append this step to each lane's tape; 1 when one has no room for two more. x (D, L), v (V, L)."""
+    """Append this step to each lane's tape; 1 when one may lack room for the steps until a kernel can return.
+    x (D, L), v (V, L)."""
     full = 0
     capacity = tape.action.shape[1]
     for i in range(n):
@@ -37,7 +38,7 @@ def record(n, live, x, v, action, reward, done, tape):
             tape.action[i, t] = -1 - action[i] if done[i] != 0 else action[i]
             tape.reward[i, t] = reward[i]
             tape.length[i] = t + 1
-        full |= 1 if t + 3 > capacity else 0
+        full |= 1 if t + 1 + MOST_SHARING > capacity else 0
     return full
 
 

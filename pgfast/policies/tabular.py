@@ -165,6 +165,14 @@ def place_of_pi(policy, learner):
     return learner.prepared_at + policy.n_states * policy.stride
 
 
+def spread(policy, learner):
+    """All rows of θ are alike: what was prepared of the first run's first is that of all others."""
+    rows, entries = policy.n_states * policy.stride, policy.n_states * policy.n_actions
+    prepared = learner.runs[0, learner.prepared_at : learner.prepared_at + rows + entries]
+    prepared[:rows].reshape(-1, policy.stride)[1:] = prepared[: policy.stride]
+    prepared[rows:].reshape(-1, policy.n_actions)[1:] = prepared[rows : rows + policy.n_actions]
+
+
 def row_stride(n_actions: int) -> int:
     """Words of a row of the table: the entropy, and at least three to compare with."""
     return max(n_actions, 4)
