@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pgfast._bench import stages
 from pgfast._bench.bars import judge
 from pgfast._bench.contest import PATIENCE
 from pgfast._bench.peers import PEERS
@@ -52,7 +53,17 @@ def measure(names: Iterable[str], count: int) -> dict[str, Any]:
             say=say,
         )
         data["bars"] = judge(data, count, Path(cache) / "kernels", say)
+    data["stages"] = [
+        row
+        for precision in PRECISIONS
+        for row in stages.rows([n for n in stages.SHOWN if n in names and _has(n, precision)], precision)
+    ]
     return data
+
+
+def _has(name: str, precision: str) -> bool:
+    """Tables are looked up in double precision only."""
+    return precision == "float64" or WORKLOADS[name].settings["policy"] != "tabular"
 
 
 def write(data: dict[str, Any], folder: Path, command: str) -> None:
@@ -61,7 +72,16 @@ def write(data: dict[str, Any], folder: Path, command: str) -> None:
     draw(data, folder / "images" / "cost.png")
     draw_ratios(data, folder / "images" / "ratios.png")
     (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8")
-    parts = ["# Results", _where(data, command), _bars(data), _ratios(data), _costs(data), _beside(data), _peers(data)]
+    parts = [
+        "# Results",
+        _where(data, command),
+        _bars(data),
+        _ratios(data),
+        _costs(data),
+        _beside(data),
+        _stages(data),
+        _peers(data),
+    ]
     parts += ["## How it was measured", HOW, "## Versions", _versions(data)]
     (folder / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
 
@@ -144,6 +164,17 @@ def _beside(data: dict[str, Any]) -> str:
     ]  # fmt: skip
     heads = ("workload", "precision", "threads", "compile", "load", "run", "episodes/s", "peak memory", "10x episodes")
     return f"## Before the first step, and memory\n\n{_table(heads, rows)}"
+
+
+def _stages(data: dict[str, Any]) -> str:
+    if not data["stages"]:
+        return ""
+    about = (
+        "Nanoseconds a step, one thread, as `python -m pgfast._bench.stages` measures them: each stage as a kernel of "
+        "its own; the rest is ends and starts of episodes, with tables the way back over them, updates, statistics, "
+        "idle lanes."
+    )
+    return f"## Where the time goes\n\n{about}\n\n{_table(stages.HEADS, data['stages'])}"
 
 
 def _peers(data: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pgfast._bench import stages
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.contest import Entrant, Outcome, hold
 from pgfast._bench.peer import Learned
@@ -200,3 +201,12 @@ def test_plain_loops_learn_the_same_and_are_slower(name: str) -> None:
     error = math.sqrt(sum(variance(each) / len(each) for each in finals))
     assert abs(fmean(finals[0]) - fmean(finals[1])) < 6.6 * error
     assert ratio(plain, mine)["max"] > PLAIN_BARS[name] / 2
+
+
+@pytest.mark.slow
+def test_stages_add_up_to_a_step() -> None:
+    few = replace(WORKLOADS["frozenlake"], episodes=512 * 40)
+    cost = stages.stages(few)
+    assert set(cost) == {*stages.STAGES, "rest", "whole step"}
+    assert all(cost[name] > 0 for name in stages.STAGES)
+    assert sum(cost.values()) == pytest.approx(2 * cost["whole step"])

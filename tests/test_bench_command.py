@@ -257,12 +257,20 @@ def test_bars_are_of_known_things() -> None:
 def test_results_state_what_was_computed(data: dict[str, Any], tmp_path: Path) -> None:
     against = [bar for bar in bars.AGAINST if bar.workload == "corridor"]
     data["bars"] = [bars._of_peer(bar, data) for bar in against]
+    data["stages"] = [["corridor", "float64", "1.25"]]
     results.write(data, tmp_path, "the command")
     text = (tmp_path / "RESULTS.md").read_text("utf-8")
     assert "| corridor, float64, to tutorial | 3,590x (3,482-3,697) | 1,000x | reached |" in text
     assert "| corridor, float64, to c-lanes | 0.436x (0.423-0.449) | 0.5x | not reached |" in text
     assert "| corridor, float32, to jax | not measured | 2.5x | not reached |" in text
-    for words in ("the command", "A processor", "512 bits", "| corridor | float64 | 44 % (42-45) |", "sb3: not run"):
+    for words in (
+        "the command",
+        "A processor",
+        "512 bits",
+        "| corridor | float64 | 44 % (42-45) |",
+        "| corridor | float64 | 1.25 |",
+        "sb3: not run",
+    ):
         assert words in text
     for image in ("cost.png", "ratios.png"):
         assert (tmp_path / "images" / image).read_bytes().startswith(PNG)
