@@ -1,8 +1,8 @@
 """Where the time of a step goes: ``python -m pgfast._bench.stages [--precision NAME] [workload …]``.
 
-The stages that every step has, each as a kernel of its own, called again and again on lanes in the middle of training;
-what a whole training needs beyond them is the rest: ends and starts of episodes, with tables the way back over them,
-updates, statistics, lanes that stand idle. Stages are timed apart: in a kernel that has them all they overlap.
+The stages that every step has, on lanes in the middle of training: the first alone, the first two, and so on; what a
+stage adds is its cost. What a whole training needs beyond all of them is the rest: ends and starts of episodes, with
+tables the way back over them, updates, statistics, lanes that stand idle.
 """
 
 from __future__ import annotations
@@ -14,28 +14,32 @@ from typing import Any
 
 from pgfast._bench.words import digits
 from pgfast.compiler import kernel
-from pgfast.kernels.lanes import PRECISIONS, draw, step_environment
+from pgfast.kernels.lanes import PRECISIONS, RUNNING, draw, factors, normalise, step_environment
 from pgfast.protocol import act, learn
 from pgfast.training import Job
 from pgfast.workloads import WORKLOADS, Workload
 
 STAGES = ("random numbers", "policy", "environment", "returns and traces")
 SHOWN = ("cartpole", "frozenlake", "corridor")
-CALLS, TURNS = 15, 2000  # calls of a kernel, and turns of one call
+CALLS, TURNS = 11, 40_000  # calls of a kernel, and turns of one call
 
 
 @kernel
-def turns(stage, count, n, env, like, policy, algorithm, plan, learner, w, memory):
-    """One stage of `count` turns of n lanes."""
-    for _ in range(count):
-        if stage == 0:
+def turns(last, count, n, env, like, policy, algorithm, plan, learner, w, memory):
+    """`count` turns of n lanes, up to and with stage `last`."""
+    for turn in range(count):
+        if turn % plan.sharing == 0:
             draw(n, w.lanes.counter, plan.k0, plan.k1, w.lanes.uniforms)
-        elif stage == 1:
+        if last >= 1:
             act(policy, env, like, n, w, learner, 0)
-        elif stage == 2:
+        if last >= 2:
             step_environment(n, env, like, plan, w.lanes)
-        else:
+        if last >= 3:
             learn(memory, policy, algorithm, n, w)
+            if turn % factors(w.lanes.likelihood) == 0:
+                normalise(n, w.lanes)
+        for i in range(n):
+            w.lanes.done[i] = RUNNING  # nobody begins another episode here, and what has ended fades to subnormals
     return 0
 
 
@@ -49,14 +53,13 @@ def stages(workload: Workload, precision: str = "float64") -> dict[str, float]:
     job.prepare()
     job.advance(None)
     worker, p, n = job.workers[0], problem, job.plan.width
-    cost = {}
+    cost, before = {}, 0.0
+    arguments = (n, p.env, p.traits.like, p.model.policy, p.algorithm, job.plan, job.learner,
+                 worker.workspace, worker.memory)  # fmt: skip
     for k, name in enumerate(STAGES):
-        worker.workspace.lanes.probability[:] = 1.0  # a likelihood that shrinks without end would become subnormal
-        arguments = (n, p.env, p.traits.like, p.model.policy, p.algorithm, job.plan, job.learner,
-                     worker.workspace, worker.memory)  # fmt: skip
-        share = 1 / job.plan.sharing if k == 0 else 1.0  # steps that share a block of random numbers
         turns(k, 1, *arguments)
-        cost[name] = share * median(_timed(lambda k=k, a=arguments: turns(k, TURNS, *a))) / (TURNS * n)
+        total = median(_timed(lambda k=k: turns(k, TURNS, *arguments))) / (TURNS * n)
+        cost[name], before = total - before, total
     whole = median(_nanoseconds(workload, seed, precision) for seed in range(5))
     return cost | {"rest": whole - sum(cost.values()), "whole step": whole}
 
