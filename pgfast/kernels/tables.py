@@ -61,18 +61,12 @@ def take_table_entropy(m, i):
     return entropy
 
 
-@lane_kernel
-def note_rewards(n, reward, rewarded):
-    """Which lanes' episodes have had a reward other than 0."""
-    for i in range(n):
-        rewarded[i] |= 1 if reward[i] != 0.0 else 0
-
-
 @gather_kernel
 def record(n, turn, last, m, lanes, index, reward):
-    """Write down this turn's entries and rewards in the ring, (T L,) each."""
+    """Write down this turn's entries and rewards in the ring, (T L,) each, and whose episodes have had a reward."""
     row = (np.uint64(turn) * _LANES) & last
     for i in range(n):
+        m.rewarded[i] |= 1 if lanes.reward[i] != 0.0 else 0
         index[row + np.uint64(i)] = m.index[i]
         reward[row + np.uint64(i)] = lanes.reward[i]
 
@@ -90,11 +84,11 @@ def place(w, i):
 
 
 @lane_kernel
-def earliest(n, since):
+def earliest(n, m):
     """The first turn that any of n lanes needs."""
-    first = since[0]
-    for i in range(1, n):
-        first = smaller(first, since[i])
+    first = m.since[0]
+    for i in range(n):
+        first = smaller(first, m.since[i])
     return first
 
 
@@ -162,9 +156,8 @@ class Table(NamedTuple):
         m, lanes = w.memory, w.lanes
         turn = lanes.control[TURN]
         waiting = settle(n, algorithm, lanes)
-        note_rewards(n, lanes.reward, m.rewarded)
         record(n, turn, self.last, m, lanes, self.index, self.reward)
-        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m.since) > self.powers.shape[0] else 0
+        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
         return full, waiting
 
     def begin(self, w, i):
