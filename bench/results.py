@@ -170,9 +170,9 @@ def _stages(data: dict[str, Any]) -> str:
     if not data["stages"]:
         return ""
     about = (
-        "Nanoseconds a step, one thread, as `python -m pgfast._bench.stages` measures them: each stage as a kernel of "
-        "its own; the rest is ends and starts of episodes, with tables the way back over them, updates, statistics, "
-        "idle lanes."
+        "Nanoseconds a step, one thread, as `python -m pgfast._bench.stages` measures them: what each stage adds to "
+        "those before it; the rest is ends and starts of episodes, with tables the way back over them, updates, "
+        "statistics, idle lanes."
     )
     return f"## Where the time goes\n\n{about}\n\n{_table(stages.HEADS, data['stages'])}"
 
