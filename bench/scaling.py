@@ -92,7 +92,6 @@ CURVES = {
     "states": Curve("states", "tabular, 4 actions", [10, 100, 1_000, 10_000, 100_000], lambda n: garnet(n, 4, 1024)),
     "actions": Curve("actions", "tabular, 100 states", powers(2, 1, 8), lambda n: garnet(100, n)),
     "features": Curve("features", "linear", powers(2, 0, 5), lambda n: drift(n)),  # each is compiled anew
-    # tilings: one entry here once policies have tile coding
     "length": Curve("steps of an episode", "linear, 2 features, batch 256", powers(8, 0, 5), lambda n: drift(length=n)),
     "threads": Curve("threads", "linear, 2 features, batch 1,024", thread_counts(), lambda n: drift(batch=1024), True),
 }

@@ -151,7 +151,7 @@ class Job:
     def _plan(self) -> Plan:
         problem, precision, episodes = self.problem, self.problem.model.precision, self.last - self.first
         batch = problem.optimisation.batch if self.learn else max(1, episodes)
-        entries = problem.model.n_rows if self.learn else 1
+        entries = max(1, problem.model.n_rows) if self.learn else 1
         blocks = max(1, min(MOST_BLOCKS, batch // BLOCK, max(FEW_BLOCKS, MOST_SUMS // entries)))
         copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
         self.learner.clock[:, LAST] = self.last

@@ -1,5 +1,5 @@
-"""Kernels are compiled once per test session, into a folder that all of its processes share; nothing is left to chance
-in property tests."""
+"""Kernels are compiled once per run of the tests, into a folder that all processes share; property tests leave nothing
+to chance."""
 
 import os
 import tempfile

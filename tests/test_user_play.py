@@ -229,3 +229,10 @@ def test_arrays_made_in_a_body(write: Write) -> None:
     report = check(write(text))
     assert report.ok, report
     assert report.facts["vectorised"] is False
+
+
+def test_one_action_is_all_there_is_to_learn(write: Write) -> None:
+    """A linear policy then has no gradient, not a single row of it."""
+    engine = Engine(write(changed("Discrete(2)", "Discrete(1)")), policy="linear", batch=32, max_steps=10)
+    assert engine.learn(64).episodes == 64
+    assert np.all(engine.theta == 0.0)
