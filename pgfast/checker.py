@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, load_column
-from pgfast.environments import Source, find, in_precision
+from pgfast.environments import Source, find
 from pgfast.errors import EnvironmentFault, unknown
 from pgfast.faults import raised
 from pgfast.kernels.lanes import PRECISIONS, RUNNING, TERMINATED
 from pgfast.kernels.samples import begin_turn, sample_plan, sample_workspace, step_lanes
+from pgfast.parameters import in_precision
 from pgfast.probe import Traits, call_method, probe
 from pgfast.random import make_key
 from pgfast.rehearsal import as_floats, rehearse

@@ -14,7 +14,7 @@ from pgfast import storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
-from pgfast.environments import Source, find, in_precision
+from pgfast.environments import Source, find
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.learner import (
     EPISODES,
@@ -30,6 +30,7 @@ from pgfast.kernels.learner import (
 from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import RULES, step_rule
 from pgfast.models import Model, build
+from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe

@@ -18,8 +18,9 @@ from gymnasium.spaces import Box, Discrete
 
 from pgfast.bodies import check_bodies
 from pgfast.compiler import class_attribute
-from pgfast.environments import Source, line_in
+from pgfast.environments import Source
 from pgfast.errors import EnvironmentFault, PgfastError
+from pgfast.files import line_in
 from pgfast.random import make_key
 
 ENGINE_LIMIT = 100_000  # steps, for an environment that sets no limit of its own

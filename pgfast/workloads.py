@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgfast.engine import Engine
-from pgfast.environments import listed, packaged_folder
+from pgfast.environments import listed
+from pgfast.files import packaged_folder
 
 _SGD: dict[str, Any] = {"optimizer": "sgd", "entropy": 0.0}
 _CARTPOLE = {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003}

@@ -15,12 +15,13 @@ Env = Annotated[str, typer.Argument(help="An id (see `pgfast envs`), or a file: 
 
 def envs(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """List the environments that need no file."""
-    from pgfast.environments import BUNDLED, definition, listed
+    from pgfast.collection import family
+    from pgfast.environments import definition, listed
 
     found = [
         {
             "id": name,
-            "source": "pgfast" if name in BUNDLED else "Gymnasium's table",
+            "source": family(name),
             "description": _summary(definition(name)),
         }
         for name in listed()

@@ -1,0 +1,41 @@
+"""The environments that come with pgfast, by id: a new one is a file in `envs/` and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """What an id stands for."""
+
+    file: str  # in `envs/`
+    class_name: str
+    parameters: Mapping[str, Any] = {}  # that make the id differ from the class's defaults
+
+
+FAMILIES: dict[str, dict[str, Entry]] = {
+    "Gymnasium, classic control": {
+        "CartPole-v1": Entry("cartpole.py", "CartPole"),
+    },
+    "Sutton & Barto": {
+        "ShortCorridor": Entry("corridor.py", "ShortCorridor"),
+    },
+    "theory": {
+        "Garnet": Entry("garnet.py", "Garnet"),
+    },
+}
+BUNDLED = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
+TABLES = (  # Gymnasium's environments with a transition table, for listings; others work too
+    "CliffWalking-v1",
+    "CliffWalkingSlippery-v1",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+    "Taxi-v3",
+    "Taxi-v4",
+)
+
+
+def family(name: str) -> str:
+    """Where the environment of that id is from."""
+    return next((title for title, members in FAMILIES.items() if name in members), "Gymnasium's table")
