@@ -28,7 +28,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["environments"],
     ["bodies", "probe"],
     ["faults", "rehearsal"],
-    ["models", "optimum"],
+    ["exact", "models", "optimum"],
     ["curves", "inference", "storage", "training"],
     ["checker", "engine"],
     ["painter", "plots", "run_folder", "workloads"],

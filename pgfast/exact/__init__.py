@@ -1,0 +1,14 @@
+"""What the sampled algorithms approach, computed: values, state distributions, gradients and optima of finite MDPs.
+
+    from pgfast import TabularMDP, exact
+    exact.evaluate(TabularMDP(P, R, rho0), pi, gamma=0.9).gradient
+
+Notation: S states, A actions, D parameters, H steps of a limited horizon, π(a|s) a policy, θ its parameters,
+J = Σ_s ρ₀(s) V(s).
+"""
+
+from pgfast.exact.evaluation import Evaluation, evaluate
+from pgfast.exact.model import SETTINGS, Model, model_of
+from pgfast.exact.optima import Optimum, optimum
+
+__all__ = ["SETTINGS", "Evaluation", "Model", "Optimum", "evaluate", "model_of", "optimum"]

@@ -1,0 +1,108 @@
+"""Markov chains: where they go, which of their states they never leave, and equations (I − γ P) x = b.
+
+Small systems are solved by factorisation; larger ones, sparse, by iteration (GMRES: Saad & Schultz 1986), and by sparse
+factorisation where that doesn't converge. Every solution comes with its residual.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse import csgraph
+from scipy.sparse import linalg as sparse_linalg
+
+DENSE = 2000  # states up to which a matrix is factorised whole
+_RESTARTS, _SPACE = 40, 60  # of GMRES
+_ACCURATE = 1e-11  # residual, relative to the right-hand side, from which on an iteration has converged
+
+
+class Equations:
+    """(I − γ P + 1 uᵀ) x = b and (…)ᵀ x = b for P (S, S) sparse; `u` is the unit vector of a state, or absent.
+
+    With γ = 1 and u, of a chain with one recurrent class, the first gives differential values and the second, for b =
+    u, the stationary distribution (Paige, Styan & Wachter 1975)."""
+
+    def __init__(self, p: Any, gamma: float = 1.0, unit: int | None = None) -> None:
+        n = p.shape[0]
+        matrix = sparse.identity(n, format="csr") - gamma * p
+        if unit is not None:
+            column = sparse.csr_matrix((np.ones(n), (np.arange(n), np.full(n, unit))), (n, n))
+            matrix = matrix + column
+        self.matrix = matrix.tocsc()
+        self.method = "dense" if n <= DENSE else "sparse"
+        self.residual = 0.0  # the largest so far, relative to the right-hand side
+
+    @cached_property
+    def _factors(self) -> Any:
+        return linalg.lu_factor(self.matrix.toarray())
+
+    @cached_property
+    def _sparse_factors(self) -> Any:
+        return sparse_linalg.splu(self.matrix)
+
+    @cached_property
+    def _nearly(self) -> Any:
+        return sparse_linalg.spilu(self.matrix, drop_tol=1e-4, fill_factor=10)
+
+    def solve(self, b: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+        """x, of the shape of b: (S,) or (S, K)."""
+        x = self._solve(np.asarray(b, float), transposed)
+        matrix = self.matrix.T if transposed else self.matrix
+        scale = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(x), initial=0.0)), 1e-300)
+        self.residual = max(self.residual, float(np.max(np.abs(matrix @ x - b), initial=0.0)) / scale)
+        return x
+
+    def _solve(self, b: np.ndarray, transposed: bool) -> np.ndarray:
+        if self.method == "dense":
+            return np.asarray(linalg.lu_solve(self._factors, b, trans=int(transposed)))
+        if b.ndim == 2:
+            return np.stack([self._solve(column, transposed) for column in b.T], axis=1)
+        for helped in (False, True):
+            x = self._iterate(b, transposed, helped)
+            if x is not None:
+                return x
+        return np.asarray(self._sparse_factors.solve(b, trans="T" if transposed else "N"))
+
+    def _iterate(self, b: np.ndarray, transposed: bool, helped: bool) -> np.ndarray | None:
+        """x by GMRES, `helped` by an incomplete factorisation; None where it doesn't converge."""
+        matrix = self.matrix.T if transposed else self.matrix
+        help_by = None
+        if helped:
+            try:
+                factors = self._nearly
+            except RuntimeError:  # a pivot of zero
+                return None
+            help_by = sparse_linalg.LinearOperator(
+                matrix.shape, lambda v: factors.solve(v, trans="T" if transposed else "N")
+            )
+        x, failed = sparse_linalg.gmres(
+            matrix, b, rtol=_ACCURATE, atol=0.0, restart=_SPACE, maxiter=_RESTARTS, M=help_by
+        )
+        return None if failed else np.asarray(x)
+
+
+def reachable(p: Any, start: np.ndarray) -> np.ndarray:
+    """The states that a chain P (S, S) can get to from those of `start`, bool (S,), these included."""
+    seen: np.ndarray = np.zeros(p.shape[0], bool)
+    new = np.flatnonzero(start)
+    pattern = (p > 0).tocsr()
+    while len(new):
+        seen[new] = True
+        following = np.unique(pattern[new].indices)
+        new = following[~seen[following]]
+    return seen
+
+
+def recurrent_classes(p: Any) -> list[np.ndarray]:
+    """The sets of states of a chain P (S, S) that are never left once entered, each from within everywhere
+    reachable. A state from which the chain may end belongs to none."""
+    n, label = csgraph.connected_components(p > 0, connection="strong")
+    row, column = (p > 0).nonzero()
+    closed: np.ndarray = np.ones(n, bool)
+    closed[label[row[label[row] != label[column]]]] = False
+    ending = np.asarray(p.sum(axis=1)).reshape(-1) < 1.0 - 1e-9
+    closed[label[ending]] = False
+    return [np.flatnonzero(label == k) for k in np.flatnonzero(closed)]
