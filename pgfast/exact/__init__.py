@@ -7,8 +7,28 @@ Notation: S states, A actions, D parameters, H steps of a limited horizon, π(a|
 J = Σ_s ρ₀(s) V(s).
 """
 
+from pgfast.exact.enumeration import Enumeration, enumerated
 from pgfast.exact.evaluation import Evaluation, evaluate
+from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, table_policy
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
+from pgfast.exact.variance import Spread, episode_variance
 
-__all__ = ["SETTINGS", "Evaluation", "Model", "Optimum", "evaluate", "model_of", "optimum"]
+__all__ = [
+    "SETTINGS",
+    "Enumeration",
+    "Evaluation",
+    "Model",
+    "Optimum",
+    "SoftmaxPolicy",
+    "Spread",
+    "enumerated",
+    "episode_variance",
+    "evaluate",
+    "gradient_of",
+    "hessian",
+    "model_of",
+    "observed_policy",
+    "optimum",
+    "table_policy",
+]
