@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pgfast.cli import bench, cache, environments, evaluate, train
+from pgfast.cli import bench, cache, environments, evaluate, exact, train
 from pgfast.cli.app import App
 
 app = App(
@@ -42,5 +42,6 @@ app.command()(evaluate.evaluate)
 app.command()(environments.envs)
 app.command()(environments.info)
 app.command()(environments.check)
+app.command()(exact.exact)
 app.command()(bench.bench)
 app.add_typer(cache.app, name="cache")

@@ -7,7 +7,7 @@ Notation: S states, A actions, D parameters, H steps of a limited horizon, π(a|
 J = Σ_s ρ₀(s) V(s).
 """
 
-from pgfast.exact.enumeration import Enumeration, enumerated
+from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
 from pgfast.exact.evaluation import Evaluation, evaluate
 from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, table_policy
 from pgfast.exact.model import SETTINGS, Model, model_of
@@ -30,5 +30,6 @@ __all__ = [
     "model_of",
     "observed_policy",
     "optimum",
+    "table_behind",
     "table_policy",
 ]

@@ -19,6 +19,7 @@ import numpy as np
 
 import pgfast.random
 from pgfast.compiler import compiled_functions
+from pgfast.environments import Source
 from pgfast.errors import PgfastError
 from pgfast.probe import Traits
 from pgfast.random import make_key
@@ -260,3 +261,13 @@ def _drawing(cls: type) -> Iterator[Follow]:
     finally:
         for space, name, value in kept:
             space[name] = value
+
+
+def table_behind(source: Source, traits: Traits) -> Enumeration:
+    """The table of an environment: its own, or the one that its methods have. Raises PgfastError where there is
+    none."""
+    if source.table is None:
+        return enumerated(source.env, traits)
+    states = tuple(range(source.table.n_states))
+    seen = tuple(int(source.env.observe(s)) for s in states) if hasattr(source.env, "observe") else states
+    return Enumeration(source.table, states, seen)
