@@ -21,7 +21,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["compiler"],
     ["vmath32"],
     ["vmath", "protocol"],
-    ["random", "results", "presets", "settings"],
+    ["lessons", "random", "results", "presets", "settings"],
     ["features", "policies", "algorithms"],
     ["kernels"],
     ["tables"],

@@ -57,17 +57,18 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that were given, as `Settings` takes them."""
     chosen = {name: value for name, value in settings.items() if value is not None}
     if "theta0" in chosen:
-        chosen["theta0"] = _numbers(chosen["theta0"])
+        chosen["theta0"] = numbers("theta0", chosen["theta0"])
     return chosen
 
 
-def _numbers(text: str) -> Any:
+def numbers(name: str, text: str) -> Any:
+    """A number, or a list of them."""
     parts = text.replace(",", " ").split()
     try:
-        numbers = [float(part) for part in parts]
+        found = [float(part) for part in parts]
     except ValueError:
-        raise PgfastError(f"theta0 is {text!r}: it must be a number, or numbers with commas between them.") from None
-    return numbers[0] if len(numbers) == 1 else numbers
+        raise PgfastError(f"{name} is {text!r}: it must be a number, or numbers with commas between them.") from None
+    return found[0] if len(found) == 1 else found
 
 
 def parameters(pairs: list[str] | None) -> dict[str, Any]:
