@@ -16,7 +16,7 @@ import pgfast
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pgfast").rglob("*.py"))
 ORDER = [  # each may import those of its own line and of the lines above it
-    ["errors", "collection", "drawing"],
+    ["errors", "collection", "drawing", "maps"],
     ["files", "parameters"],
     ["compiler"],
     ["vmath32"],
@@ -40,6 +40,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 LEAVES = (  # what an environment may use of pgfast
     "pgfast.drawing",
     "pgfast.errors",
+    "pgfast.maps",
     "pgfast.random",
     "pgfast.tables",
     "pgfast.vmath",
