@@ -47,7 +47,7 @@ class Garnet(NamedTuple):
             terminated=np.zeros(rows * b, bool),
         )
         first = np.full(n_states, 1.0 / n_states)
-        return TabularMDP.from_outcomes(outcomes, n_states, self.n_actions, first, self.max_steps, "Garnet")
+        return TabularMDP.from_outcomes(outcomes, first, max_steps=self.max_steps, name="Garnet")
 
 
 def distinct(random, rows, b, n):

@@ -2,7 +2,9 @@
 
 A policy that knows the time can do better than one that doesn't (Puterman 1994, section 4.4); backward induction gives
 that bound. A stationary policy that is greedy for some discount often reaches it, and then nothing is left to search.
-Otherwise the best stationary policy is looked for by exchanging one state's action at a time.
+Otherwise the best stationary policy is looked for by exchanging one state's action at a time. Where states look the
+same to the policy, a value counts only if telling them apart could not improve it: a policy that draws its actions may
+do better than all that don't.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ _SAME = 1e-9
 
 def best_return(mdp: TabularMDP, horizon: int | None) -> float | None:
     """The largest expected undiscounted return of a stationary policy over `horizon` steps (None: until the end) that
-    the search finds; None where the MDP is so large that the search had to be cut short."""
+    the search finds; None where the MDP is so large that the search had to be cut short, or where states look the same
+    and a better policy may exist."""
     search = _Search(mdp, horizon or LONGEST)
     try:
-        search.run()
+        certain = search.run()
     except _TooLongError:
         return None
-    return search.found
+    return search.found if certain or mdp.observations is None else None
 
 
 class _TooLongError(Exception):
@@ -52,21 +55,24 @@ class _Search:
         self.steps = self.mdp.sparse_transitions(continuing=True)  # (S A, S)
         self.reward = self.mdp.R.reshape(-1)
         self.small = self.steps.nnz * LONGEST <= _FAR
+        self.seen = np.arange(self.shape[0]) if self.mdp.observations is None else self.mdp.observations
 
-    def run(self) -> None:
-        """Try policies until nothing is left to find."""
+    def run(self) -> bool:
+        """Try policies until nothing is left to find; is it certain that none is better?"""
         v, q = self.backward(self.length)
         bound = float(self.mdp.rho0 @ v)
-        best: np.ndarray = np.zeros(self.shape[0], np.int64)
+        best: np.ndarray = np.zeros(self.seen.max() + 1, np.int64)
         ahead = LONGEST if self.small else self.length
         for gamma in _DISCOUNTS if self.small else _FEW_DISCOUNTS:
-            policy = _greedy(q if gamma == 1.0 and ahead == self.length else self.backward(ahead, gamma)[1])
+            ahead_q = q if gamma == 1.0 and ahead == self.length else self.backward(ahead, gamma)[1]
+            policy = _greedy(ahead_q if self.mdp.observations is None else self.merged(ahead_q))
             if self.improves(policy, 0.0):
                 best = policy
             if self.found is not None and self.found >= bound - _SAME * max(1.0, abs(bound)):
-                return
-        if self.shape[0] * self.shape[1] <= _SEARCHED:
+                return True
+        if len(best) * self.shape[1] <= _SEARCHED:
             self.exchange(best)
+        return False
 
     def improves(self, policy: np.ndarray, margin: float) -> bool:
         """Is it better than all before?"""
@@ -96,9 +102,21 @@ class _Search:
             v = new
         return v, q
 
+    def merged(self, q: np.ndarray) -> np.ndarray:
+        """What the actions lack in all states that look the same, (O, A): on the way of the policy that is greedy."""
+        step = self.steps[np.arange(self.shape[0]) * self.shape[1] + _greedy(q)].T
+        state, visits = self.mdp.rho0, self.mdp.rho0
+        for _ in range(self.length):
+            state = self.product(step, state)
+            if not state.any():
+                break
+            visits = visits + state
+        lack = visits[:, None] * (q - q.max(axis=1, keepdims=True))
+        return np.stack([np.bincount(self.seen, column) for column in lack.T], axis=1)
+
     def play(self, policy: np.ndarray) -> float:
-        """Expected return of a deterministic stationary policy."""
-        rows = np.arange(self.shape[0]) * self.shape[1] + policy
+        """Expected return of a deterministic stationary policy, (O,) actions by what is seen."""
+        rows = np.arange(self.shape[0]) * self.shape[1] + policy[self.seen]
         p, r = self.steps[rows], self.reward[rows]
         v = np.zeros(self.shape[0])
         for _ in range(self.length):
@@ -113,7 +131,7 @@ class _Search:
         improved = True
         while improved:
             improved = False
-            for s in range(self.shape[0]):
+            for s in range(len(best)):
                 for a in range(self.shape[1]):
                     policy = best.copy()
                     policy[s] = a

@@ -123,28 +123,25 @@ def _same_table(engine: Engine) -> bool:
         return False
     mine = engine.source.table
     assert mine is not None
-    if table is None or (table.n_states, table.n_actions, table.max_steps) != (
-        mine.n_states,
-        mine.n_actions,
-        mine.max_steps,
-    ):
+    if table is None:
         return False
-    same = all(np.array_equal(a, b) for a, b in zip(table.outcomes, mine.outcomes, strict=True))
-    return same and np.array_equal(table.rho0, mine.rho0)
+    theirs, ours = _table_tensors(table), _table_tensors(mine)
+    return theirs.keys() == ours.keys() and all(np.array_equal(theirs[name], ours[name]) for name in ours)
 
 
 def _table_tensors(table: TabularMDP) -> dict[str, np.ndarray]:
-    o = table.outcomes
-    arrays = {**{k: np.ascontiguousarray(v) for k, v in o._asdict().items()}, "rho0": table.rho0}
     sizes = np.array([table.n_states, table.n_actions, table.max_steps or 0], np.int64)
-    return {**arrays, "sizes": sizes}
+    arrays = {**table.outcomes._asdict(), "rho0": table.rho0, "sizes": sizes}
+    if table.observations is not None:
+        arrays["observations"] = table.observations
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
 def _read_table(path: Path) -> TabularMDP:
     tensors, _ = _read(path)
     try:
         outcomes = Outcomes(*(tensors[name] for name in Outcomes._fields))
-        n_states, n_actions, max_steps = (int(x) for x in tensors["sizes"])
-        return TabularMDP.from_outcomes(outcomes, n_states, n_actions, tensors["rho0"], max_steps or None, "TabularMDP")
+        max_steps, seen = int(tensors["sizes"][2]) or None, tensors.get("observations")
+        return TabularMDP.from_outcomes(outcomes, tensors["rho0"], observations=seen, max_steps=max_steps)
     except (KeyError, ValueError, IndexError) as error:
         raise PgfastError(f"{path} is no table of a finite MDP: {error}") from None

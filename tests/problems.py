@@ -63,6 +63,7 @@ def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularM
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.ones(n_states), (n_states, n_actions))
     r = rng.normal(size=(n_states, n_actions, n_states))
+    r[-1] = 0.0
     start = np.append(rng.dirichlet(np.ones(n_states - 1)), 0.0)
     return TabularMDP(p, r, start, terminal=[n_states - 1], max_steps=9)
 

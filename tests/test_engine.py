@@ -80,6 +80,7 @@ def test_terminal_states() -> None:
     assert np.array_equal(found.outcomes.terminated, found.outcomes.following == 2)
     r[2, 1] = 1.0  # it pays: no end
     assert not TabularMDP(p, r, rho).outcomes.terminated.any()
+    r[2] = 0.0
     assert np.array_equal(TabularMDP(p, r, rho, terminal=[2]).continuation()[:, :, 2], np.zeros((3, 2)))
 
 

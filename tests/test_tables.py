@@ -149,6 +149,7 @@ def test_compiled_alias_tables_are_those_of_python():
 def test_the_look_up_has_the_probabilities_and_rewards_of_the_arrays():
     """Steps with every number of a grid of n: an outcome's share is off by less than its columns' edges, 2/n each."""
     p, r, rho0 = arrays()
+    r[2] = 0.0
     mdp = TabularMDP(p, r, rho0, terminal=[2])
     env, n = mdp.environment(), 4000
     keys = [make_key()._replace(first=(i + 0.5) / n) for i in range(n)]
@@ -323,4 +324,4 @@ def test_a_table_that_is_none(tmp_path, result, words):
 def test_outcomes_that_do_not_sum_to_one():
     outcomes = Outcomes(np.array([0, 0, 1]), np.ones(1), np.zeros(1, int), np.zeros(1), np.zeros(1, bool))
     with pytest.raises(PgfastError, match="state 0 and action 0 sum to 0"):
-        TabularMDP.from_outcomes(outcomes, 1, 2, [1.0], None, "Nothing")
+        TabularMDP.from_outcomes(outcomes, [1.0])

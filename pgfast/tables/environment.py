@@ -66,6 +66,33 @@ class TableEnvironment(NamedTuple):
         return code >> 1, as_float(self.entries[entry + (_2 if kept else _3)]), (code & 1) == 1
 
 
+class ObservedTable(NamedTuple):
+    """A `TableEnvironment` of whose state the policy sees a number only, the same for several states."""
+
+    n_states: int
+    n_actions: int
+    width: int
+    limit: int
+    entries: np.ndarray
+    first_chance: np.ndarray
+    first_other: np.ndarray
+    seen: np.ndarray  # int64 (S,)
+
+    max_steps = TableEnvironment.max_steps  # type: ignore[misc]
+    action_space = TableEnvironment.action_space  # type: ignore[misc]
+    reset = TableEnvironment.reset  # type: ignore[misc]
+    step = TableEnvironment.step  # type: ignore[misc]
+
+    @property
+    def observation_space(self):
+        from gymnasium.spaces import Discrete
+
+        return Discrete(int(self.seen.max()) + 1)
+
+    def observe(self, state):
+        return self.seen[state]
+
+
 def play_table(
     outcomes: Outcomes, n_states: int, n_actions: int, rho0: np.ndarray, max_steps: int | None, name: str
 ) -> TableEnvironment:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pgfast.errors import PgfastError
-from pgfast.tables.environment import TableEnvironment, play_table
-from pgfast.tables.outcomes import Outcomes, check_sums, distribution, read_outcomes, terminal_states
+from pgfast.tables.arrays import read_outcomes
+from pgfast.tables.environment import ObservedTable, TableEnvironment, play_table
+from pgfast.tables.lifted import first_states, time_limit, transition_table
+from pgfast.tables.outcomes import Outcomes, distribution, seen_states, terminal_states
 
 _MOST_DENSE = 2**27  # entries of an array (S, A, S): 1 GiB
 
@@ -27,11 +29,16 @@ class TabularMDP:
         Transition probabilities; every row P[s, a] sums to one. Sparse (anything of `scipy.sparse`): one matrix of
         shape (S A, S) whose row s A + a is P[s, a], or a list of A matrices of shape (S, S).
     R : (S, A) or (S, A, S) array, or sparse
-        Expected reward of an action, or of a transition; sparse as P can be: what is not stored is 0.
+        Reward of an action, or of a transition; sparse as P can be: what is not stored is 0.
     rho0 : (S,) array
         Distribution of the first state.
+    reward_probabilities : list of numbers or of arrays like R, optional
+        For random rewards: R is then a list of as many rewards, each with the probability given here.
     terminal : array of bool (S,) or of states, optional
         States that end the episode when entered. By default those that no action leaves and that pay nothing.
+    observations : (S,) array of int, optional
+        What is seen of each state, numbered from 0; by default the state itself. States that look the same share a
+        policy, which knows nothing else.
     max_steps : int, optional
         Steps after which an episode is truncated.
     name : str
@@ -40,8 +47,8 @@ class TabularMDP:
     Raises
     ------
     PgfastError
-        When shapes don't match, an entry is negative or not finite, or a row doesn't sum to one: the message names the
-        state and the action.
+        When shapes don't match, an entry is negative or not finite, a row doesn't sum to one, or a terminal state pays
+        something: the message names the state and the action.
     """
 
     def __init__(
@@ -50,54 +57,64 @@ class TabularMDP:
         R: Any,  # noqa: N803
         rho0: ArrayLike,
         *,
+        reward_probabilities: Any = None,
         terminal: ArrayLike | None = None,
+        observations: ArrayLike | None = None,
         max_steps: int | None = None,
         name: str = "TabularMDP",
     ) -> None:
-        n_states, n_actions, outcomes = read_outcomes(P, R)
+        n_states, n_actions, outcomes = read_outcomes(P, R, reward_probabilities)
         ends = terminal_states(outcomes, n_states, n_actions, terminal)
-        self._outcomes = outcomes._replace(terminated=ends[outcomes.following])
-        self._set(n_states, n_actions, rho0, max_steps, name)
-
-    def _set(self, n_states: int, n_actions: int, rho0: ArrayLike, max_steps: int | None, name: str) -> None:
-        self.n_states, self.n_actions = n_states, n_actions
-        self.rho0 = distribution(rho0, n_states)
-        if max_steps is not None and max_steps < 1:
-            raise PgfastError(f"max_steps is {max_steps}: it must be at least 1, or None for no limit.")
-        self.max_steps = max_steps
-        self.name = name
+        outcomes = outcomes._replace(terminated=ends[outcomes.following])
+        self._set(outcomes, distribution(rho0, n_states), n_actions, observations, max_steps, name)
 
     @classmethod
     def from_outcomes(
-        cls, outcomes: Outcomes, n_states: int, n_actions: int, rho0: ArrayLike, max_steps: int | None, name: str
+        cls,
+        outcomes: Any,
+        rho0: ArrayLike,
+        *,
+        observations: ArrayLike | None = None,
+        max_steps: int | None = None,
+        name: str = "TabularMDP",
     ) -> TabularMDP:
-        """From a list of outcomes for each (state, action); probabilities are checked as in the constructor."""
+        """From what can follow each state and action.
+
+        `outcomes[s][a]` is a list of (probability, next state, reward, terminated), in lists or in dicts by number, as
+        Gymnasium's `P` is; or all are a `pgfast.tables.Outcomes` of arrays. An outcome ends the episode where it says
+        so, whatever its next state. The same next state may come with different rewards. Checked and named as in the
+        constructor.
+        """
         mdp = cls.__new__(cls)
-        check_sums(np.bincount(outcomes.rows(), outcomes.probability, n_states * n_actions), n_actions)
-        mdp._outcomes = outcomes
-        mdp._set(n_states, n_actions, rho0, max_steps, name)
+        outcomes = outcomes if isinstance(outcomes, Outcomes) else Outcomes.listed(outcomes)
+        start = distribution(rho0)
+        mdp._set(outcomes, start, outcomes.check(len(start)), observations, max_steps, name)
         return mdp
 
     @classmethod
     def from_gymnasium(cls, env: Any) -> TabularMDP:
-        """From a Gymnasium environment with a transition table ``env.unwrapped.P``, its time limit included."""
-        table = getattr(env.unwrapped, "P", None)
-        if not isinstance(table, dict):
-            raise PgfastError(f"{env} has no transition table `P`, so it can't be turned into a TabularMDP.")
-        n_states, n_actions = len(table), len(table[0])
-        rows = [table[s][a] for s in range(n_states) for a in range(n_actions)]
-        flat = [outcome for row in rows for outcome in row]
-        outcomes = Outcomes(
-            offsets=np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64),
-            probability=np.array([o[0] for o in flat], float),
-            following=np.array([o[1] for o in flat], np.int64),
-            reward=np.array([o[2] for o in flat], float),
-            terminated=np.array([bool(o[3]) for o in flat]),
-        )
-        spec = env.spec
-        max_steps = spec.max_episode_steps if spec is not None else None
-        name = spec.id if spec is not None else type(env.unwrapped).__name__
-        return cls.from_outcomes(outcomes, n_states, n_actions, _first_states(env, n_states), max_steps, name)
+        """From a Gymnasium environment with a transition table ``env.unwrapped.P``, its time limit included. Raises
+        PgfastError where there is more to it than that table."""
+        outcomes = Outcomes.listed(transition_table(env))
+        start = first_states(env, len(env.unwrapped.P))
+        name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+        return cls.from_outcomes(outcomes, start, max_steps=time_limit(env), name=name)
+
+    def _set(
+        self,
+        outcomes: Outcomes,
+        rho0: np.ndarray,
+        n_actions: int,
+        observations: ArrayLike | None,
+        max_steps: int | None,
+        name: str,
+    ) -> None:
+        if max_steps is not None and max_steps < 1:
+            raise PgfastError(f"max_steps is {max_steps}: it must be at least 1, or None for no limit.")
+        self._outcomes = outcomes
+        self.n_states, self.n_actions, self.rho0 = len(rho0), n_actions, rho0
+        self.observations = None if observations is None else seen_states(observations, len(rho0))
+        self.max_steps, self.name = max_steps, name
 
     @property
     def outcomes(self) -> Outcomes:
@@ -144,24 +161,10 @@ class TabularMDP:
         np.add.at(p, (self._outcomes.rows(), self._outcomes.following), probability)
         return p.reshape(shape)
 
-    def environment(self) -> TableEnvironment:
+    def environment(self) -> TableEnvironment | ObservedTable:
         """The environment that plays this MDP."""
-        return play_table(self._outcomes, self.n_states, self.n_actions, self.rho0, self.max_steps, self.name)
+        table = play_table(self._outcomes, self.n_states, self.n_actions, self.rho0, self.max_steps, self.name)
+        return table if self.observations is None else ObservedTable(*table, self.observations)  # type: ignore[call-arg]
 
     def __repr__(self) -> str:
         return f"{self.name}({self.n_states} states, {self.n_actions} actions)"
-
-
-def _first_states(env: Any, n_states: int) -> np.ndarray:
-    """The distribution of the first state of a Gymnasium environment with a table."""
-    known = getattr(env.unwrapped, "initial_state_distrib", None)
-    if known is not None:
-        weights: np.ndarray = np.asarray(known, float)
-        return np.asarray(weights / weights.sum())
-    seen = {int(env.reset(seed=seed)[0]) for seed in range(32)}
-    if len(seen) > 1:
-        raise PgfastError(
-            f"{env} starts in different states and doesn't say how likely each is (initial_state_distrib)."
-        )
-    first: np.ndarray = np.eye(n_states)[seen.pop()]
-    return first

@@ -1,19 +1,20 @@
-"""What can follow each state and action, read from transition probabilities and rewards of any form.
+"""What can follow each state and action: the form that all finite MDPs are brought into.
 
-S states, A actions; row s A + a belongs to state s and action a. N transitions of positive probability are all that is
-kept, so an MDP of a hundred thousand states takes what its transitions take.
+S states, A actions, N outcomes; row s A + a belongs to state s and action a. Two outcomes may have the same next state
+and different rewards: this is how a reward is random.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pgfast.errors import PgfastError
 
-_TOLERANCE = 1e-8  # of a sum of probabilities that should be one
+TOLERANCE = 1e-8  # of a sum of probabilities that should be one
 
 
 class Outcomes(NamedTuple):
@@ -23,48 +24,93 @@ class Outcomes(NamedTuple):
     probability: np.ndarray  # float64 (N,)
     following: np.ndarray  # int64 (N,): the next state
     reward: np.ndarray  # float64 (N,)
-    terminated: np.ndarray  # bool (N,)
+    terminated: np.ndarray  # bool (N,): does the episode end with it?
+
+    @classmethod
+    def stacked(
+        cls, probability: ArrayLike, following: ArrayLike, reward: ArrayLike, terminated: ArrayLike = False
+    ) -> Self:
+        """From arrays (S, A, K), or such as broadcast to it: up to K outcomes of each (state, action), those of
+        probability 0 left out."""
+        p, following, reward, terminated = np.broadcast_arrays(probability, following, reward, terminated)
+        if p.ndim != 3 or 0 in p.shape:
+            raise PgfastError(f"The outcomes have shape {p.shape}: it must be (states, actions, outcomes).")
+        happens = p != 0
+        return cls(
+            offsets=np.concatenate(([0], np.cumsum(happens.sum(axis=2)))).astype(np.int64),
+            probability=p[happens].astype(float),
+            following=following[happens].astype(np.int64),
+            reward=reward[happens].astype(float),
+            terminated=terminated[happens].astype(bool),
+        )
+
+    @classmethod
+    def listed(cls, table: Any) -> Self:
+        """From lists table[s][a] of (probability, next state, reward, terminated), in lists or in dicts by number, as
+        Gymnasium's `P` is. Raises PgfastError with the state and the action that differs from this form."""
+        rows = [row for s, actions in enumerate(_numbered(table, "state")) for row in _actions(table, s, actions)]
+        flat = [outcome for row in rows for outcome in row]
+        return cls(
+            offsets=np.cumsum([0, *map(len, rows)], dtype=np.int64),
+            probability=np.array([o[0] for o in flat], float),
+            following=np.array([o[1] for o in flat], np.int64),
+            reward=np.array([o[2] for o in flat], float),
+            terminated=np.array([o[3] for o in flat], bool),
+        )
 
     def rows(self) -> np.ndarray:
         """The row s A + a that each entry belongs to, (N,)."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
-
-class Entries(NamedTuple):
-    """The entries of a matrix (S A, S) that may differ from zero, in order of row and column, each once."""
-
-    row: np.ndarray  # int64 (N,)
-    column: np.ndarray  # int64 (N,)
-    value: np.ndarray  # float64 (N,)
-
-
-def read_outcomes(p: Any, r: Any) -> tuple[int, int, Outcomes]:
-    """(S, A, outcomes) of transition probabilities and rewards, checked; none of the outcomes ends an episode."""
-    n_states, n_actions, chances = _probabilities(p)
-    _check_entries("P", chances, n_actions)
-    bad = np.flatnonzero(chances.value < 0)
-    if len(bad):
-        s, a, following = _place(chances, bad[0], n_actions)
-        raise PgfastError(
-            f"P[{s}, {a}, {following}] is {chances.value[bad[0]]:g}: the probability of going from state {s} by action "
-            f"{a} to state {following} can't be negative."
+    def check(self, n_states: int) -> int:
+        """The number of actions; raises PgfastError for what is no probability, state or reward, with its state and
+        action."""
+        n_rows = len(self.offsets) - 1
+        if n_rows < 1 or n_rows % n_states:
+            raise PgfastError(f"There are outcomes of {n_rows} states and actions, and rho0 has {n_states} states.")
+        n_actions = n_rows // n_states
+        wrong = (
+            ("probability", ~(self.probability >= 0), "no probability"),
+            ("next state", (self.following < 0) | (self.following >= n_states), f"not from 0 to {n_states - 1}"),
+            ("reward", ~np.isfinite(self.reward), "no finite number"),
         )
-    chances = Entries(*(part[chances.value > 0] for part in chances))
-    check_sums(np.bincount(chances.row, chances.value, n_states * n_actions), n_actions)
-    counts = np.bincount(chances.row, minlength=n_states * n_actions)
-    outcomes = Outcomes(
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        probability=chances.value,
-        following=chances.column,
-        reward=_rewards(r, chances, n_states, n_actions),
-        terminated=np.zeros(len(chances.value), bool),
-    )
-    return n_states, n_actions, outcomes
+        for (what, bad, why), values in zip(wrong, (self.probability, self.following, self.reward), strict=True):
+            if bad.any():
+                at = int(np.argmax(bad))
+                s, a = divmod(int(self.rows()[at]), n_actions)
+                raise PgfastError(f"State {s} and action {a} have an outcome whose {what} is {values[at]:g}: {why}.")
+        check_sums(np.bincount(self.rows(), self.probability, n_rows), n_actions)
+        return n_actions
+
+
+def _numbered(parts: Any, what: str) -> list[Any]:
+    """The values of a list, or of a dict whose keys are 0, 1, 2, …"""
+    if not isinstance(parts, Mapping):
+        return list(parts)
+    missing = [k for k in range(len(parts)) if k not in parts]
+    if missing:
+        raise PgfastError(f"The table has no {what} {missing[0]}: its {len(parts)} {what}s are numbered from 0.")
+    return [parts[k] for k in range(len(parts))]
+
+
+def _actions(table: Any, s: int, actions: Any) -> list[Any]:
+    """What follows each action in a state."""
+    rows = _numbered(actions, "action")
+    if len(rows) != len(table[0]):
+        raise PgfastError(f"State {s} has {len(rows)} actions and state 0 has {len(table[0])}: all have the same.")
+    for a, row in enumerate(rows):
+        for outcome in row:
+            if not isinstance(outcome, tuple | list) or len(outcome) != 4:
+                raise PgfastError(
+                    f"State {s} and action {a} have the outcome {outcome!r}: an outcome is (probability, next state, "
+                    f"reward, terminated)."
+                )
+    return rows
 
 
 def check_sums(sums: np.ndarray, n_actions: int) -> None:
     """Raise PgfastError unless the probabilities of every row, summed up, are one."""
-    bad = np.flatnonzero(~(np.abs(sums - 1.0) <= _TOLERANCE))
+    bad = np.flatnonzero(~(np.abs(sums - 1.0) <= TOLERANCE))
     if len(bad):
         s, a = divmod(int(bad[0]), n_actions)
         raise PgfastError(
@@ -73,26 +119,66 @@ def check_sums(sums: np.ndarray, n_actions: int) -> None:
         )
 
 
-def distribution(rho0: Any, n_states: int) -> np.ndarray:
-    """The distribution of the first state, checked."""
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise PgfastError for the first entry that is no finite number."""
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        place = ", ".join(str(int(i)) for i in bad[0])
+        raise PgfastError(f"{name}[{place}] is {array[tuple(bad[0])]}: every entry must be a finite number.")
+
+
+def distribution(rho0: Any, n_states: int | None = None) -> np.ndarray:
+    """The distribution of the first state, checked; (S,), of `n_states` states where these are known."""
     rho = np.asarray(rho0, float)
-    if rho.shape != (n_states,):
-        raise PgfastError(f"rho0 has shape {rho.shape}: with {n_states} states it must be ({n_states},).")
-    _check_finite("rho0", rho)
-    if np.any(rho < 0) or abs(rho.sum() - 1.0) > _TOLERANCE:
-        raise PgfastError(f"rho0 sums to {rho.sum():.10g}, smallest entry {rho.min():g}: it must be a distribution.")
+    if rho.ndim != 1 or len(rho) == 0 or n_states not in (None, len(rho)):
+        known = (
+            f"with {n_states} states it must be ({n_states},)" if n_states else "it must have a number for each state"
+        )
+        raise PgfastError(f"rho0 has shape {rho.shape}: {known}.")
+    check_finite("rho0", rho)
+    if np.any(rho < 0):
+        raise PgfastError(
+            f"rho0[{int(np.argmin(rho))}] is {rho.min():g}: the probability of a first state can't be negative."
+        )
+    if abs(rho.sum() - 1.0) > TOLERANCE:
+        raise PgfastError(f"rho0 sums to {rho.sum():.10g}: the probabilities of the first state must sum to 1.")
     return rho
+
+
+def seen_states(given: Any, n_states: int) -> np.ndarray:
+    """What is seen of each state, checked, int64 (S,)."""
+    seen = np.asarray(given)
+    if seen.shape != (n_states,) or seen.dtype.kind not in "iu":
+        raise PgfastError(
+            f"observations have shape {seen.shape}: give a whole number for each of the {n_states} states."
+        )
+    if seen.min() < 0:
+        s = int(np.argmin(seen))
+        raise PgfastError(f"observations[{s}] is {seen[s]}: what is seen of a state is numbered from 0.")
+    return seen.astype(np.int64)
 
 
 def terminal_states(outcomes: Outcomes, n_states: int, n_actions: int, given: Any) -> np.ndarray:
     """The states that end an episode, bool (S,): those given, or without these those that no action leaves and that pay
-    nothing."""
+    nothing. Raises PgfastError where one that is given pays something."""
+    state = outcomes.rows() // n_actions
+    pays = np.bincount(state[outcomes.reward != 0.0], minlength=n_states) > 0
     if given is None:
-        state = outcomes.rows() // n_actions
-        stays = outcomes.following == state
-        for_good = np.bincount(state[stays & (outcomes.probability == 1.0)], minlength=n_states) == n_actions
-        pays = np.bincount(state[stays & (outcomes.reward != 0.0)], minlength=n_states) > 0
-        return np.asarray(for_good & ~pays)
+        left = np.bincount(state[outcomes.following != state], minlength=n_states) > 0
+        return np.asarray(~left & ~pays)
+    ends = _chosen(given, n_states)
+    if np.any(ends & pays):
+        at = int(np.argmax(ends[state] & (outcomes.reward != 0.0)))
+        s, a = divmod(int(outcomes.rows()[at]), n_actions)
+        raise PgfastError(
+            f"The terminal state {s} pays {outcomes.reward[at]:g} for action {a}, but an episode ends on entering it: "
+            f"pay on the way in, or leave {s} out of `terminal`."
+        )
+    return ends
+
+
+def _chosen(given: Any, n_states: int) -> np.ndarray:
+    """Truth values or numbers of states, as truth values."""
     chosen = np.asarray(given)
     chosen = chosen.astype(np.int64) if chosen.size == 0 else chosen  # an empty list has no type of its own
     if chosen.dtype == bool and chosen.shape == (n_states,):
@@ -105,108 +191,3 @@ def terminal_states(outcomes: Outcomes, n_states: int, n_actions: int, given: An
     raise PgfastError(
         f"terminal is {given!r}: give {n_states} truth values, or a list of states from 0 to {n_states - 1}."
     )
-
-
-def _probabilities(p: Any) -> tuple[int, int, Entries]:
-    if _is_sparse(p):
-        rows, n_states = p.shape
-        if n_states == 0 or rows == 0 or rows % n_states:
-            raise PgfastError(
-                f"P has shape {p.shape}: a sparse matrix of transition probabilities has shape (S A, S), its row s A + "
-                f"a for state s and action a."
-            )
-        return n_states, rows // n_states, _ordered([p], 1)
-    if _is_sparse_sequence(p):
-        n_states = p[0].shape[0]
-        for a, matrix in enumerate(p):
-            if matrix.shape != (n_states, n_states) or n_states == 0:
-                raise PgfastError(
-                    f"P[{a}] has shape {matrix.shape}: a sequence of transition matrices has one of shape (S, S) for "
-                    f"each action."
-                )
-        return n_states, len(p), _ordered(p, len(p))
-    dense = np.asarray(p, float)
-    if dense.ndim != 3 or dense.shape[0] != dense.shape[2] or 0 in dense.shape:
-        raise PgfastError(
-            f"P has shape {dense.shape}: give transition probabilities of shape (S, A, S), or sparse ones of shape "
-            f"(S A, S) or (S, S) for each action."
-        )
-    n_states, n_actions, _ = dense.shape
-    table = dense.reshape(-1, n_states)
-    row, column = np.nonzero(table)
-    return n_states, n_actions, Entries(row, column, table[row, column])
-
-
-def _rewards(r: Any, chances: Entries, n_states: int, n_actions: int) -> np.ndarray:
-    """The reward of each transition that can happen, (N,)."""
-    if _is_sparse(r) or _is_sparse_sequence(r):
-        return _sparse_rewards(r, chances, n_states, n_actions)
-    dense = np.asarray(r, float)
-    by_action, by_transition = (n_states, n_actions), (n_states, n_actions, n_states)
-    if dense.shape not in (by_action, by_transition):
-        raise PgfastError(
-            f"R has shape {dense.shape}: with {n_states} states and {n_actions} actions it must be {by_action} or "
-            f"{by_transition}, or sparse as P can be."
-        )
-    _check_finite("R", dense)
-    if dense.ndim == 2:
-        return np.ascontiguousarray(dense.reshape(-1)[chances.row])
-    return np.ascontiguousarray(dense.reshape(-1, n_states)[chances.row, chances.column])
-
-
-def _sparse_rewards(r: Any, chances: Entries, n_states: int, n_actions: int) -> np.ndarray:
-    matrices, shape = ([r], (n_states * n_actions, n_states)) if _is_sparse(r) else (r, (n_states, n_states))
-    if len(matrices) not in (1, n_actions) or any(matrix.shape != shape for matrix in matrices):
-        raise PgfastError(
-            f"R has shape {[matrix.shape for matrix in matrices]}: with {n_states} states and {n_actions} actions "
-            f"sparse rewards are one matrix of shape {(n_states * n_actions, n_states)}, or {n_actions} of shape "
-            f"{(n_states, n_states)}."
-        )
-    stored = _ordered(matrices, len(matrices))
-    _check_entries("R", stored, n_actions)
-    if len(stored.value) == 0:
-        return np.zeros(len(chances.value))
-    have, want = (part.row * n_states + part.column for part in (stored, chances))
-    place = np.minimum(np.searchsorted(have, want), len(have) - 1)
-    return np.where(have[place] == want, stored.value[place], 0.0)
-
-
-def _is_sparse(thing: Any) -> bool:
-    """Is it a scipy.sparse matrix? Asked so that scipy need not be loaded."""
-    return hasattr(thing, "tocoo")
-
-
-def _is_sparse_sequence(thing: Any) -> bool:
-    return isinstance(thing, Sequence) and len(thing) > 0 and all(map(_is_sparse, thing))
-
-
-def _ordered(matrices: Sequence[Any], step: int) -> Entries:
-    """The stored entries of sparse matrices, row i of matrix k as row step · i + k; what is stored twice is summed."""
-    parts = [matrix.tocoo() for matrix in matrices]
-    width = np.int64(parts[0].shape[1])
-    row = np.concatenate([part.row.astype(np.int64) * step + k for k, part in enumerate(parts)])
-    place = row * width + np.concatenate([part.col for part in parts])
-    value = np.concatenate([np.asarray(part.data, float) for part in parts])
-    if np.any(np.diff(place) <= 0):
-        place, index = np.unique(place, return_inverse=True)
-        value = np.bincount(index, value, len(place))
-    return Entries(place // width, place % width, value)
-
-
-def _place(entries: Entries, at: Any, n_actions: int) -> tuple[int, int, int]:
-    s, a = divmod(int(entries.row[at]), n_actions)
-    return s, a, int(entries.column[at])
-
-
-def _check_entries(name: str, entries: Entries, n_actions: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(entries.value))
-    if len(bad):
-        place = ", ".join(map(str, _place(entries, bad[0], n_actions)))
-        raise PgfastError(f"{name}[{place}] is {entries.value[bad[0]]}: every entry must be a finite number.")
-
-
-def _check_finite(name: str, array: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        place = ", ".join(str(int(i)) for i in bad[0])
-        raise PgfastError(f"{name}[{place}] is {array[tuple(bad[0])]}: every entry must be a finite number.")
