@@ -15,6 +15,14 @@ class Entry(NamedTuple):
 
 
 FAMILIES: dict[str, dict[str, Entry]] = {
+    "Gymnasium, toy text": {
+        "Blackjack-v1": Entry("blackjack.py", "Blackjack", {"sab": True}),
+        "CliffWalking-v1": Entry("cliff_walking.py", "CliffWalking"),
+        "CliffWalkingSlippery-v1": Entry("cliff_walking.py", "CliffWalking", {"is_slippery": True}),
+        "FrozenLake-v1": Entry("frozen_lake.py", "FrozenLake"),
+        "FrozenLake8x8-v1": Entry("frozen_lake.py", "FrozenLake", {"map_name": "8x8", "max_steps": 200}),
+        "Taxi-v4": Entry("taxi.py", "Taxi"),
+    },
     "Gymnasium, classic control": {
         "CartPole-v1": Entry("cartpole.py", "CartPole"),
     },
@@ -26,14 +34,6 @@ FAMILIES: dict[str, dict[str, Entry]] = {
     },
 }
 BUNDLED = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
-TABLES = (  # Gymnasium's environments with a transition table, for listings; others work too
-    "CliffWalking-v1",
-    "CliffWalkingSlippery-v1",
-    "FrozenLake-v1",
-    "FrozenLake8x8-v1",
-    "Taxi-v3",
-    "Taxi-v4",
-)
 
 
 def family(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgfast.collection import BUNDLED, TABLES
+from pgfast.collection import BUNDLED
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.files import line_in, load_class, packaged_folder
 from pgfast.parameters import construct, normalised
@@ -49,10 +49,8 @@ def make(name: str, **parameters: Any) -> Any:
 
 
 def listed() -> list[str]:
-    """The ids that need no file: bundled environments, and tables that the installed Gymnasium has."""
-    import gymnasium
-
-    return sorted([*BUNDLED, *(name for name in TABLES if name in gymnasium.registry)])
+    """The ids of the bundled environments."""
+    return sorted(BUNDLED)
 
 
 def definition(name: str) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgfast.engine import Engine
-from pgfast.environments import listed
 from pgfast.files import packaged_folder
 
 _SGD: dict[str, Any] = {"optimizer": "sgd", "entropy": 0.0}
@@ -36,10 +35,8 @@ class Workload:
 
     @property
     def found(self) -> str:
-        """The environment's id or path on this machine; before Gymnasium 1.3 the taxi was Taxi-v3."""
-        if self.env.endswith(".py"):
-            return str(packaged_folder("bench") / self.env)
-        return "Taxi-v3" if self.env == "Taxi-v4" and "Taxi-v4" not in listed() else self.env
+        """The environment's id, or its path on this machine."""
+        return str(packaged_folder("bench") / self.env) if self.env.endswith(".py") else self.env
 
 
 _ALL = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -72,7 +73,8 @@ def numbers(name: str, text: str) -> Any:
 
 
 def parameters(pairs: list[str] | None) -> dict[str, Any]:
-    """``["slip=0.1", …]`` as {"slip": 0.1, …}: numbers, true and false are read as such."""
+    """``["slip=0.1", …]`` as {"slip": 0.1, …}: numbers, true and false are read as such, and ``desc=@lake.txt`` is the
+    text in that file."""
     out: dict[str, Any] = {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
@@ -85,9 +87,18 @@ def parameters(pairs: list[str] | None) -> dict[str, Any]:
 def _value(text: str) -> Any:
     import ast
 
+    if text.startswith("@"):
+        return _contents(text[1:])
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def _contents(file: str) -> str:
+    try:
+        return Path(file).expanduser().read_text("utf-8").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PgfastError(f"The file {file!r} can't be read: {error}.") from None

@@ -47,8 +47,10 @@ class Outcomes(NamedTuple):
     @classmethod
     def listed(cls, table: Any) -> Self:
         """From lists table[s][a] of (probability, next state, reward, terminated), in lists or in dicts by number, as
-        Gymnasium's `P` is. Raises PgfastError with the state and the action that differs from this form."""
+        Gymnasium's `P` is; outcomes of probability 0 are left out. Raises PgfastError with the state and the action
+        that differs from this form."""
         rows = [row for s, actions in enumerate(_numbered(table, "state")) for row in _actions(table, s, actions)]
+        rows = [[outcome for outcome in row if outcome[0] != 0] for row in rows]
         flat = [outcome for row in rows for outcome in row]
         return cls(
             offsets=np.cumsum([0, *map(len, rows)], dtype=np.int64),
