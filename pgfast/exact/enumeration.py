@@ -178,7 +178,7 @@ def enumerated(env: Any, traits: Traits) -> Enumeration:
     )
     rho0 = np.bincount([s for _, s in first], [p for p, _ in first], len(states))
     limit = traits.max_steps if traits.limited else None
-    mdp = TabularMDP.from_outcomes(outcomes, len(states), traits.n_actions, rho0, limit, name)
+    mdp = TabularMDP.from_outcomes(outcomes, rho0, max_steps=limit, name=name)
     seen = tuple(env.observe(state) if hasattr(env, "observe") else state for state in states)
     return Enumeration(mdp, tuple(states), seen)
 
