@@ -25,6 +25,11 @@ FAMILIES: dict[str, dict[str, Entry]] = {
     },
     "Gymnasium, classic control": {
         "CartPole-v1": Entry("cartpole.py", "CartPole"),
+        "CartPole-v0": Entry("cartpole.py", "CartPole", {"max_steps": 200}),
+        "MountainCar-v0": Entry("mountain_car.py", "MountainCar"),
+        "MountainCarContinuous-v0": Entry("mountain_car.py", "MountainCarContinuous"),
+        "Acrobot-v1": Entry("acrobot.py", "Acrobot"),
+        "Pendulum-v1": Entry("pendulum.py", "Pendulum"),
     },
     "Sutton & Barto": {
         "ShortCorridor": Entry("corridor.py", "ShortCorridor"),

@@ -166,7 +166,7 @@ def _check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
 
 def _from_object(env: Any) -> Source:
     cls = type(env)
-    known = [name for name, entry in BUNDLED.items() if cls.__name__ == entry.class_name]
+    known = [name for name, entry in BUNDLED.items() if cls.__name__ == entry.class_name and not entry.parameters]
     parameters = {
         k: v for k, v in env._asdict().items() if k not in env._field_defaults or v is not env._field_defaults[k]
     }
