@@ -31,6 +31,11 @@ FAMILIES: dict[str, dict[str, Entry]] = {
         "Acrobot-v1": Entry("acrobot.py", "Acrobot"),
         "Pendulum-v1": Entry("pendulum.py", "Pendulum"),
     },
+    "operations": {
+        "DynamicPricing": Entry("operations.py", "DynamicPricing"),
+        "LostSales": Entry("operations.py", "LostSales"),
+        "QueueAdmission": Entry("operations.py", "QueueAdmission"),
+    },
     "Sutton & Barto": {
         "ShortCorridor": Entry("corridor.py", "ShortCorridor"),
     },

@@ -34,6 +34,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "FrozenLake8x8-v1": {"baseline": "value", "lr": 0.05, "batch": 1024, "episodes": 3_000_000, "entropy": 3e-4},
     "CliffWalking-v1": {**_LONG, "episodes": 2_000_000, "entropy": 0.4, "max_steps": 200},
     "CliffWalkingSlippery-v1": {**_LONG, "batch": 1024, "episodes": 2_000_000, "entropy": 0.1, "max_steps": 200},
+    "DynamicPricing": {**_LONG, "lr": 0.05, "batch": 1024, "episodes": 1_000_000},
+    "LostSales": {**_LONG, "gamma": 0.9, "batch": 1024, "episodes": 1_000_000},
+    "QueueAdmission": {**_LONG, "gamma": 0.98, "batch": 1024, "episodes": 500_000},
     "Garnet": {"gamma": 0.9, "lr": 0.2, "batch": 2048, "episodes": 400_000},
     "Taxi-v4": {**_LONG, "gamma": 0.99, "episodes": 3_000_000, "entropy": 0.05},
 }
