@@ -37,10 +37,21 @@ FAMILIES: dict[str, dict[str, Entry]] = {
         "QueueAdmission": Entry("operations.py", "QueueAdmission"),
     },
     "Sutton & Barto": {
+        "AccessControl": Entry("access_control.py", "AccessControl"),
+        "GamblersProblem": Entry("gambler.py", "GamblersProblem"),
+        "Gridworld": Entry("gridworlds.py", "Gridworld"),
+        "JacksCarRental": Entry("rental.py", "JacksCarRental"),
+        "KArmedBandit": Entry("bandits.py", "KArmedBandit"),
+        "RandomWalk": Entry("chains.py", "RandomWalk"),
         "ShortCorridor": Entry("corridor.py", "ShortCorridor"),
+        "WindyGridworld": Entry("gridworlds.py", "WindyGridworld"),
     },
     "theory": {
+        "Bandit": Entry("bandits.py", "Bandit"),
+        "Chain": Entry("chains.py", "Chain"),
+        "DeepSea": Entry("deep_sea.py", "DeepSea"),
         "Garnet": Entry("garnet.py", "Garnet"),
+        "VanishingChain": Entry("chains.py", "VanishingChain"),
     },
 }
 BUNDLED = {name: entry for family in FAMILIES.values() for name, entry in family.items()}

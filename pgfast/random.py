@@ -177,6 +177,19 @@ def floor_index(u, n):
     return as_bits(shifted) - 0x4338000000000000 - (1 if nearest > scaled else 0)
 
 
+@leaf
+def problem_key(key, problem):
+    """The key of a random problem, the same in all steps and episodes, while learning and after: that of problem number
+    `problem`, or if this is negative a key of its own for each run of each seed. (Problem n is that of run 0 with seed
+    n. The numbers are float64s, and belong to the last step of the probe stream's first episode.)"""
+    own = problem < 0
+    run = key.c2 & np.uint64(MAX_RUNS - 1) if own else _0
+    k0 = key.k0 if own else np.uint64(problem & 0xFFFFFFFF)
+    k1 = key.k1 if own else np.uint64(problem >> 32)
+    c3 = np.uint64(PROBE << 18)
+    return Key(_LOW, _0, run, c3, k0, k1, first_block(_LOW, _0, run, c3, k0, k1)[1])
+
+
 def make_key(
     seed: int = 0, run: int = 0, episode: int = 0, step: int = 0, stream: int = PROBE, precision: str = "float64"
 ) -> Key:
