@@ -20,6 +20,7 @@ LONGEST = 10_000  # steps to look ahead where there is no limit
 _DISCOUNTS = (1.0, 0.9999, 0.999, 0.99, 0.95, 0.9)
 _FEW_DISCOUNTS = (1.0, 0.99)  # where each takes a while
 _SEARCHED = 400  # state–action pairs up to which single actions are exchanged
+_DENSE = 200  # states up to which many steps are taken by multiplying matrices
 _FAR = 10**8  # products of a probability and a value up to which greedy policies look beyond the time limit
 _MOST = 6 * 10**8  # products after which the search ends: some seconds
 _SAME = 1e-9
@@ -55,6 +56,7 @@ class _Search:
         self.steps = self.mdp.sparse_transitions(continuing=True)  # (S A, S)
         self.reward = self.mdp.R.reshape(-1)
         self.small = self.steps.nnz * LONGEST <= _FAR
+        self.endless = not np.any(self.mdp.outcomes.terminated)
         self.seen = np.arange(self.shape[0]) if self.mdp.observations is None else self.mdp.observations
 
     def run(self) -> bool:
@@ -69,6 +71,7 @@ class _Search:
             if self.improves(policy, 0.0):
                 best = policy
             if self.found is not None and self.found >= bound - _SAME * max(1.0, abs(bound)):
+                self.found = bound
                 return True
         if len(best) * self.shape[1] <= _SEARCHED:
             self.exchange(best)
@@ -91,14 +94,17 @@ class _Search:
         return result
 
     def backward(self, length: int, gamma: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """(V, Q) of the best policy with `length` steps to go, stopping early when V no longer changes."""
+        """(V, Q) of the best policy with `length` steps to go. Once no step changes V any more the rest is left out; or
+        if episodes never end, once one changes it by the same in all states (Puterman 1994, section 8.5)."""
         v = np.zeros(self.shape[0])
         q = self.reward.reshape(self.shape)
-        for _ in range(length):
+        for t in range(1, length + 1):
             q = (self.reward + gamma * self.product(self.steps, v)).reshape(self.shape)
             new = q.max(axis=1)
-            if np.max(np.abs(new - v)) <= 1e-13 * max(1.0, float(np.max(np.abs(new)))):
-                return new, q
+            same = new[0] - v[0] if self.endless else 0.0
+            if np.max(np.abs(new - v - same)) <= 1e-13 * max(1.0, float(np.max(np.abs(new)))):
+                rest = same * np.sum(gamma ** np.arange(1, length - t + 1))
+                return new + rest, q + rest
             v = new
         return v, q
 
@@ -118,6 +124,8 @@ class _Search:
         """Expected return of a deterministic stationary policy, (O,) actions by what is seen."""
         rows = np.arange(self.shape[0]) * self.shape[1] + policy[self.seen]
         p, r = self.steps[rows], self.reward[rows]
+        if self.shape[0] <= _DENSE:
+            return float(self.mdp.rho0 @ _ahead(p.toarray(), r, self.length))
         v = np.zeros(self.shape[0])
         for _ in range(self.length):
             new = r + self.product(p, v)
@@ -137,6 +145,17 @@ class _Search:
                     policy[s] = a
                     if self.improves(policy, _SAME):
                         best, improved = policy, True
+
+
+def _ahead(p: np.ndarray, r: np.ndarray, length: int) -> np.ndarray:
+    """Expected rewards of `length` steps with transitions p and rewards r, Σ_t pᵗ r: each bit of the length doubles the
+    steps so far, and may add one."""
+    v, power = np.zeros(len(r)), np.eye(len(r))
+    for bit in f"{length:b}":
+        v, power = v + power @ v, power @ power
+        if bit == "1":
+            v, power = r + p @ v, p @ power
+    return v
 
 
 def _greedy(q: np.ndarray) -> np.ndarray:

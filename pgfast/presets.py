@@ -37,8 +37,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     "DynamicPricing": {**_LONG, "lr": 0.05, "batch": 1024, "episodes": 1_000_000},
     "LostSales": {**_LONG, "gamma": 0.9, "batch": 1024, "episodes": 1_000_000},
     "QueueAdmission": {**_LONG, "gamma": 0.98, "batch": 1024, "episodes": 500_000},
+    "AccessControl": {**_LONG, "gamma": 0.98, "lr_value": 1.0, "batch": 64, "episodes": 20_000},
+    "Chain": {**_LONG, "gamma": 0.9, "lr": 0.2, "lr_value": 0.5, "batch": 16, "episodes": 2_000},
+    "GamblersProblem": {"baseline": "value", "lr": 0.1, "batch": 1024, "episodes": 2_000_000},
     "Garnet": {"gamma": 0.9, "lr": 0.2, "batch": 2048, "episodes": 400_000},
+    "Gridworld": {"lr": 0.1},
+    "JacksCarRental": {**_LONG, "gamma": 0.9, "lr": 0.2, "lr_value": 3.0, "batch": 512, "episodes": 200_000},
+    "RandomWalk": {"baseline": "value", "lr_value": 0.002, "episodes": 100_000},
     "Taxi-v4": {**_LONG, "gamma": 0.99, "episodes": 3_000_000, "entropy": 0.05},
+    "WindyGridworld": {**_LONG, "episodes": 500_000, "entropy": 0.1, "max_steps": 200},
 }
 
 
