@@ -78,9 +78,8 @@ class Bandit(NamedTuple):
 
     def table(self):
         rewards = self.paid()
-        n = len(rewards)
-        outcomes = Outcomes(np.arange(n + 1), np.ones(n), np.zeros(n, np.int64), rewards, np.ones(n, bool))
-        return TabularMDP.from_outcomes(outcomes, 1, n, [1.0], None, "Bandit")
+        outcomes = Outcomes.stacked(1.0, 0, rewards[None, :, None], True)
+        return TabularMDP.from_outcomes(outcomes, [1.0], name="Bandit")
 
     def paid(self):
         """The rewards as an array, checked."""

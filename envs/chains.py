@@ -34,14 +34,8 @@ class RandomWalk(NamedTuple):
         inside = (at > 0) & (at < n - 1)
         following = np.stack([at - inside, at + inside], axis=1)
         reward = np.where(following == 0, self.left, np.where(following == n - 1, self.right, 0.0)) * inside[:, None]
-        outcomes = Outcomes(
-            offsets=2 * np.arange(n + 1),
-            probability=np.full(2 * n, 0.5),
-            following=following.reshape(-1),
-            reward=reward.reshape(-1),
-            terminated=~inside[following].reshape(-1),
-        )
-        return TabularMDP.from_outcomes(outcomes, n, 1, (at == (n - 1) // 2) * 1.0, None, "RandomWalk")
+        outcomes = Outcomes.stacked(0.5, following[:, None], reward[:, None], ~inside[following][:, None])
+        return TabularMDP.from_outcomes(outcomes, (at == (n - 1) // 2) * 1.0, name="RandomWalk")
 
     def text(self, state):
         return line(self.states + 2, state)
@@ -77,14 +71,9 @@ class Chain(NamedTuple):
         at = np.arange(n)
         following = np.stack([np.minimum(at + 1, last), np.zeros(n, np.int64)], axis=1)  # forward, back
         reward = np.stack([np.where(at == last, self.large, 0.0), np.full(n, self.small)], axis=1)
-        outcomes = Outcomes(
-            offsets=2 * np.arange(2 * n + 1),
-            probability=np.tile([1 - self.slip, self.slip, self.slip, 1 - self.slip], n),
-            following=np.repeat(following, 2, axis=0).reshape(-1),
-            reward=np.repeat(reward, 2, axis=0).reshape(-1),
-            terminated=np.zeros(4 * n, bool),
-        )
-        return TabularMDP.from_outcomes(outcomes, n, 2, (at == 0) * 1.0, self.max_steps, "Chain")
+        chances = np.array([[1 - self.slip, self.slip], [self.slip, 1 - self.slip]])
+        outcomes = Outcomes.stacked(chances, following[:, None], reward[:, None])
+        return TabularMDP.from_outcomes(outcomes, (at == 0) * 1.0, max_steps=self.max_steps, name="Chain")
 
     def text(self, state):
         return line(self.length, state)
@@ -115,17 +104,10 @@ class VanishingChain(NamedTuple):
         last = self.length + 1
         at = np.arange(last + 1)
         left, right = np.maximum(at - 1, 0), np.minimum(at + 1, last)
-        following = np.stack([right, left, left, left], axis=1).reshape(-1)
-        reward = np.zeros((last + 1, 4))
-        reward[last, 0] = 1.0
-        outcomes = Outcomes(
-            offsets=np.arange(len(following) + 1),
-            probability=np.ones(len(following)),
-            following=following,
-            reward=reward.reshape(-1),
-            terminated=np.zeros(len(following), bool),
-        )
-        return TabularMDP.from_outcomes(outcomes, last + 1, 4, (at == 0) * 1.0, self.max_steps, "VanishingChain")
+        following = np.stack([right, left, left, left], axis=1)
+        reward = np.outer(at == last, np.arange(4) == 0)
+        outcomes = Outcomes.stacked(1.0, following[:, :, None], reward[:, :, None])
+        return TabularMDP.from_outcomes(outcomes, (at == 0) * 1.0, max_steps=self.max_steps, name="VanishingChain")
 
     def text(self, state):
         return line(self.length + 2, state)

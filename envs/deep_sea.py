@@ -35,21 +35,20 @@ class DeepSea(NamedTuple):
         n, last = self.size, self.size - 1
         row, column = np.divmod(np.arange(n * n)[:, None], n)
         right = np.arange(2) == self.which_is_right()[:, None]  # (S, 2)
-        below = np.minimum(row + 1, last) * n
-        moved = below + np.where(right, np.minimum(column + 1, last), np.maximum(column - 1, 0))
         reward = right * ((column == last) - self.move_cost / n)
         corner = self.stochastic & (row == last) & ((column == 0) | (column == last))
-        stays = np.where(right & self.stochastic, 1 / n, 0.0)
-        noise = np.array([1.0, -1.0]) * corner  # of the two outcomes of either move
-        outcomes = Outcomes(
-            offsets=4 * np.arange(2 * n * n + 1),
-            probability=np.repeat(np.stack([1 - stays, stays], axis=2) / 2, 2, axis=2).reshape(-1),
-            following=np.stack([moved, moved, *2 * [np.broadcast_to(below + column, moved.shape)]], axis=2).reshape(-1),
-            reward=(reward[:, :, None] + np.tile(noise, 2)[:, None]).reshape(-1),
-            terminated=np.repeat(row == last, 8),
+        noise = np.where(corner, [1.0, -1.0], 0.0)  # (S, 2)
+        fails = np.where(right & self.stochastic, 1 / n, 0.0)
+        to_column = np.where(right, np.minimum(column + 1, last), np.maximum(column - 1, 0))
+        to = [to_column, to_column, *2 * [np.broadcast_to(column, to_column.shape)]]  # each with two rewards
+        outcomes = Outcomes.stacked(
+            probability=np.stack([1 - fails, 1 - fails, fails, fails], axis=2) / 2,
+            following=(np.minimum(row + 1, last) * n)[:, :, None] + np.stack(to, axis=2),
+            reward=reward[:, :, None] + np.tile(noise, 2)[:, None],
+            terminated=(row == last)[:, :, None],
         )
         first = (np.arange(n * n) == 0) * 1.0
-        return TabularMDP.from_outcomes(outcomes, n * n, 2, first, None, "DeepSea")
+        return TabularMDP.from_outcomes(outcomes, first, name="DeepSea")
 
     def which_is_right(self):
         """The action that goes right, for each state."""

@@ -33,18 +33,13 @@ class GamblersProblem(NamedTuple):
             raise PgfastError(f"GamblersProblem.heads is {self.heads}: it must be a probability, from 0 to 1.")
         capital, stakes = np.arange(self.goal + 1)[:, None], 1 + np.arange(self.goal // 2)
         stake = np.minimum(stakes, np.minimum(capital, self.goal - capital))
-        following = np.stack([capital + stake, capital - stake], axis=2).reshape(-1)
-        won = (following == self.goal) & (np.repeat(stake.reshape(-1), 2) > 0)
-        outcomes = Outcomes(
-            offsets=2 * np.arange(stake.size + 1),
-            probability=np.tile([self.heads, 1 - self.heads], stake.size),
-            following=following,
-            reward=won.astype(float),
-            terminated=(following == 0) | (following == self.goal),
-        )
+        following = np.stack([capital + stake, capital - stake], axis=2)
+        won = (following == self.goal) & (capital < self.goal)[:, :, None]
+        ended = (following == 0) | (following == self.goal)
+        outcomes = Outcomes.stacked([self.heads, 1 - self.heads], following, won, ended)
         first = np.full(self.goal + 1, 1 / (self.goal - 1))
         first[[0, -1]] = 0.0
-        return TabularMDP.from_outcomes(outcomes, self.goal + 1, len(stakes), first, None, "GamblersProblem")
+        return TabularMDP.from_outcomes(outcomes, first, name="GamblersProblem")
 
     def text(self, state):
         return f"{state} of {self.goal}"

@@ -31,16 +31,10 @@ class Gridworld(NamedTuple):
         floor, wall, ends = grid.of("."), grid.of("#"), grid.of("T")
         tile = np.arange(len(floor))[:, None]
         following = grid.neighbours(MOVES[:4])
-        following = np.where(wall[following] | ~floor[:, None], tile, following).reshape(-1)
-        rows = len(following)
-        outcomes = Outcomes(
-            offsets=np.arange(rows + 1),
-            probability=np.ones(rows),
-            following=following,
-            reward=np.where(np.repeat(floor, 4), -1.0, 0.0),
-            terminated=ends[following],
-        )
-        return TabularMDP.from_outcomes(outcomes, len(floor), 4, floor / floor.sum(), None, "Gridworld")
+        following = np.where(wall[following] | ~floor[:, None], tile, following)[:, :, None]
+        reward = np.where(floor, -1.0, 0.0)[:, None, None]
+        outcomes = Outcomes.stacked(1.0, following, reward, ends[following])
+        return TabularMDP.from_outcomes(outcomes, floor / floor.sum(), name="Gridworld")
 
     def grid(self):
         return read_map(self.map, {"T": "terminal tile", ".": "floor", "#": "wall"}, "Gridworld.map", "T.")
@@ -78,22 +72,13 @@ class WindyGridworld(NamedTuple):
         row, column = np.divmod(np.arange(n), grid.width)
         down, right = np.array(MOVES[: self.moves]).T
         lift = wind[column, None] + np.where(wind[column, None] > 0, gusts, 0)  # (S, gusts)
-        to_row = row[:, None, None] + down[:, None] - lift[:, None]
-        to_row, to_column = np.broadcast_arrays(
-            np.clip(to_row, 0, grid.height - 1),
-            np.clip(column[:, None, None] + right[:, None], 0, grid.width - 1),
-        )
-        goal = grid.of("G")
+        to_row = np.clip(row[:, None, None] + down[:, None] - lift[:, None], 0, grid.height - 1)
+        to_column = np.clip(column[:, None, None] + right[:, None], 0, grid.width - 1)
+        start, goal = grid.of("S"), grid.of("G")
         following = np.where(goal[:, None, None], np.arange(n)[:, None, None], to_row * grid.width + to_column)
-        outcomes = Outcomes(
-            offsets=len(gusts) * np.arange(n * self.moves + 1),
-            probability=np.full(following.size, 1 / len(gusts)),
-            following=following.reshape(-1),
-            reward=np.where(np.repeat(goal, self.moves * len(gusts)), 0.0, -1.0),
-            terminated=goal[following].reshape(-1),
-        )
-        start = grid.of("S")
-        return TabularMDP.from_outcomes(outcomes, n, self.moves, start / start.sum(), None, "WindyGridworld")
+        reward = np.where(goal, 0.0, -1.0)[:, None, None]
+        outcomes = Outcomes.stacked(1 / len(gusts), following, reward, goal[following])
+        return TabularMDP.from_outcomes(outcomes, start / start.sum(), name="WindyGridworld")
 
     def grid(self):
         return read_map(self.map, {"S": "start", "G": "goal", ".": "floor"}, "WindyGridworld.map", "SG")

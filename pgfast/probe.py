@@ -127,6 +127,8 @@ def _space(env: Any, name: str, label: str) -> Any:
         raise EnvironmentFault(f"{label} has no {name}: {form}.")
     try:
         space = getattr(env, name)
+    except PgfastError:  # about a parameter
+        raise
     except Exception as error:
         raise _fails(error, env, label, name) from error
     if callable(space):
