@@ -167,18 +167,10 @@ class DynamicPricing(NamedTuple):
 def table_of(name, first, max_steps, probability, following, reward, terminated=False):
     """The MDP that begins in the state `first`; the arrays have the outcomes of state s and action a at [s, a], or can
     be broadcast to that."""
-    probability, following, reward, terminated = np.broadcast_arrays(probability, following, reward, terminated)
-    n_states, n_actions, width = probability.shape
-    outcomes = Outcomes(
-        offsets=width * np.arange(n_states * n_actions + 1),
-        probability=probability.ravel(),
-        following=following.ravel(),
-        reward=reward.ravel().astype(float),
-        terminated=terminated.ravel(),
-    )
-    start = np.zeros(n_states)
-    start[first] = 1.0
-    return TabularMDP.from_outcomes(outcomes, n_states, n_actions, start, max_steps, name)
+    outcomes = Outcomes.stacked(probability, following, reward, terminated)
+    n_states = np.broadcast_shapes(*map(np.shape, (probability, following, reward)))[0]
+    start = np.eye(1, n_states, first)[0]
+    return TabularMDP.from_outcomes(outcomes, start, max_steps=max_steps, name=name)
 
 
 def grid(sizes):
