@@ -280,22 +280,28 @@ class Engine:
         count = episodes if episodes is not None else max(1, math.ceil(self.settings.evaluation_episodes / runs))
         if count < 1:
             raise PgfastError(f"episodes is {count}: it must be at least 1.")
+        log = self.play(count, deterministic=deterministic, threads=threads)[:, None]
+        return evaluation(read_log(log), log[:, 0, LENGTH], runs, count)
+
+    def play(self, episodes: int, *, deterministic: bool = False, threads: int | None = None) -> np.ndarray:
+        """Play fresh episodes of every run without learning; their statistics, (slots, N_STATS), a slot being a run or
+        a part of one (columns: `pgfast.kernels.statistics`)."""
         clock = np.zeros_like(self._learner.clock)
         clock[:, EPISODES], clock[:, FAILED] = self._evaluated, -1
-        learner = self._learner._replace(clock=clock, log=make_log(runs, 1))
-        first, self._evaluated = self._evaluated, self._evaluated + count
+        learner = self._learner._replace(clock=clock, log=make_log(self.settings.runs, 1))
+        first, self._evaluated = self._evaluated, self._evaluated + episodes
         job = Job(
             self._problem,
             learner,
-            runs,
+            self.settings.runs,
             first,
-            first + count,
+            first + episodes,
             learn=False,
             deterministic=deterministic,
             threads=threads,
         )
         job.run()
-        return evaluation(read_log(job.learner.log), job.learner.log[:, 0, LENGTH], runs, count)
+        return np.asarray(job.learner.log[:, 0])
 
     def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
         """The action for an observation, or an array of actions for an array of them: sampled, or the preferred one.

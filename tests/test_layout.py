@@ -32,6 +32,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["curves", "inference", "storage", "training"],
     ["exact"],
     ["checker", "engine"],
+    ["gradcheck"],
     ["painter", "plots", "run_folder", "workloads"],
     ["_bench"],
     ["cli"],

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pgfast.cli import bench, cache, environments, evaluate, exact, explain, train
+from pgfast.cli import bench, cache, environments, evaluate, exact, explain, gradcheck, train
 from pgfast.cli.app import App
 
 app = App(
@@ -43,6 +43,7 @@ app.command()(environments.envs)
 app.command()(environments.info)
 app.command()(environments.check)
 app.command()(exact.exact)
+app.command()(gradcheck.gradcheck)
 app.command()(explain.explain)
 app.command()(bench.bench)
 app.add_typer(cache.app, name="cache")

@@ -8,7 +8,7 @@ J = Σ_s ρ₀(s) V(s).
 """
 
 from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
-from pgfast.exact.evaluation import Evaluation, evaluate
+from pgfast.exact.evaluation import Evaluation, evaluate, weighted_by
 from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, table_policy
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
@@ -32,4 +32,5 @@ __all__ = [
     "optimum",
     "table_behind",
     "table_policy",
+    "weighted_by",
 ]

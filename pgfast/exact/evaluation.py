@@ -231,16 +231,10 @@ def _leading_to(p: Any, members: np.ndarray) -> Any:
 def _over_horizon(model: Model, policy: np.ndarray, gamma: float, horizon: int) -> Evaluation:
     n_states, n_actions = model.shape
     v_t, q_t = np.zeros((horizon + 1, n_states)), np.empty((horizon, n_states, n_actions))
-    d_t = np.empty((horizon, n_states))
-    timed = policy.ndim == 3
     for t in range(horizon - 1, -1, -1):
         q_t[t] = action_values(model, v_t[t + 1], gamma)
-        v_t[t] = ((policy[t] if timed else policy) * q_t[t]).sum(axis=1)
-    d = model.rho0
-    for t in range(horizon):
-        d_t[t] = d
-        d = gamma * (model.steps.T @ (d[:, None] * (policy[t] if timed else policy)).reshape(-1))
-    by_step = table_gradient(policy if timed else policy[None], q_t, v_t[:-1], d_t)
+        v_t[t] = (_at(policy, t) * q_t[t]).sum(axis=1)
+    d_t = _visits(model, policy, gamma, horizon)
     return Evaluation(
         setting=HORIZON,
         gamma=gamma,
@@ -250,10 +244,42 @@ def _over_horizon(model: Model, policy: np.ndarray, gamma: float, horizon: int) 
         V=v_t[0],
         Q=q_t[0],
         occupancy=d_t.sum(axis=0),
-        gradient=by_step if timed else by_step.sum(axis=0),
+        gradient=_summed_gradient(policy, q_t, v_t, d_t),
         residual=0.0,
         method="recursion",
         V_t=v_t,
         Q_t=q_t,
         occupancy_t=d_t,
     )
+
+
+def _at(policy: np.ndarray, t: int) -> np.ndarray:
+    """The policy of step t, (S, A)."""
+    return np.asarray(policy[t] if policy.ndim == 3 else policy)
+
+
+def _visits(model: Model, policy: np.ndarray, decay: float, horizon: int) -> np.ndarray:
+    """decayᵗ P(S_t = s), (H, S)."""
+    d_t = np.empty((horizon, model.shape[0]))
+    d = model.rho0
+    for t in range(horizon):
+        d_t[t] = d
+        d = decay * (model.steps.T @ (d[:, None] * _at(policy, t)).reshape(-1))
+    return d_t
+
+
+def _summed_gradient(policy: np.ndarray, q_t: np.ndarray, v_t: np.ndarray, d_t: np.ndarray) -> np.ndarray:
+    """The gradient by a table's softmax, of one table for all steps or one for each."""
+    if policy.ndim == 3:
+        return table_gradient(policy, q_t, v_t[:-1], d_t)
+    return np.asarray(table_gradient(policy[None], q_t, v_t[:-1], d_t).sum(axis=0))
+
+
+def weighted_by(mdp: TabularMDP | Model, found: Evaluation, decay: float) -> np.ndarray:
+    """Σ_t decayᵗ E[(Q_t(S_t, A_t) − V_t(S_t)) ∇log π(A_t|S_t)], (S, A), of an evaluation over a limited horizon. With
+    γ it is ∇J; with 1, what the usual estimate without γᵗ is on average, it is no gradient unless γ is 1 (Nota & Thomas
+    2020)."""
+    assert found.Q_t is not None
+    assert found.V_t is not None
+    visits = _visits(model_of(mdp), found.policy, decay, len(found.Q_t))
+    return _summed_gradient(found.policy, found.Q_t, found.V_t, visits)

@@ -45,7 +45,11 @@ class SoftmaxPolicy:
 
     def gradient(self, found: Evaluation) -> np.ndarray:
         """∇J, (D,), of an evaluation of this policy."""
-        return np.asarray(self.features.T @ found.gradient.reshape(-1))
+        return self.chained(found.gradient)
+
+    def chained(self, by_preference: np.ndarray) -> np.ndarray:
+        """What is a gradient by the preferences h (S, A), by the parameters, (D,)."""
+        return np.asarray(self.features.T @ by_preference.reshape(-1))
 
     def fisher(self, found: Evaluation) -> np.ndarray:
         """F, (D, D), of an evaluation of this policy, weighted by its occupancy."""
