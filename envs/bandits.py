@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Discrete
 
-from pgfast.drawing import Words, box
+from pgfast.drawing import Words, box, written
 from pgfast.errors import PgfastError
 from pgfast.random import make_key, normal, problem_key
 from pgfast.tables import Outcomes, TabularMDP
@@ -55,10 +55,11 @@ class KArmedBandit(NamedTuple):
         return 0, value + normal(key, 0), True
 
     def text(self, state):
-        return "  ".join(f"{value:.2f}" for value in self.values())
+        own = "a problem of each run's own"
+        return own if self.seed < 0 else "  ".join(f"{value:.2f}" for value in self.values())
 
     def draw(self, state):
-        return bars(self.values())
+        return written(self.text(state)) if self.seed < 0 else bars(self.values())
 
 
 class Bandit(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from pgfast import Engine, PgfastError, exact, make, make_key
+from pgfast.drawing import image
 from pgfast.environments import definition
 from pgfast.random import EVALUATE, TRAIN, normal, problem_key
 
@@ -156,6 +157,13 @@ def test_values_of_the_random_walk(parameters, truth):
     np.testing.assert_allclose(random_values(make("RandomWalk", **parameters))[1:-1], truth, atol=1e-12)
 
 
+@pytest.mark.slow
+def test_the_critic_learns_the_values_of_the_random_walk():
+    engine = Engine("RandomWalk")
+    engine.learn()
+    np.testing.assert_allclose(engine.value_weights[0][1:-1], [(i - 10) / 10 for i in range(1, 20)], atol=0.05)
+
+
 # ---- example 6.5
 
 
@@ -256,3 +264,29 @@ def test_the_gradient_bandit_on_the_testbed():
         rewards += reward / 100 * (t >= pulls - 100)
     error = rewards.std(ddof=1) / math.sqrt(runs)
     assert 2 * stats.norm.sf(abs(ours.mean - rewards.mean()) / (error * math.sqrt(2))) > FALSE_ALARM
+
+
+# ---- pictures
+
+
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("AccessControl", range(44)),
+        ("GamblersProblem", range(101)),
+        ("Gridworld", range(16)),
+        ("JacksCarRental", range(0, 441, 7)),
+        ("RandomWalk", range(21)),
+        ("WindyGridworld", range(70)),
+        ("KArmedBandit", range(1)),
+    ],
+)
+def test_pictures(name, states):
+    env = definition(name)()
+    assert len({env.text(state) for state in states}) == len({str(env.draw(state)) for state in states}) == len(states)
+    assert len(np.unique(image(env.draw(states[-1]), side=60).reshape(-1, 3), axis=0)) > 1
+
+
+def test_a_problem_that_is_not_known_has_no_picture():
+    env = definition("KArmedBandit")(seed=-1)
+    assert env.text(0) == env.draw(0)[0].words == "a problem of each run's own"

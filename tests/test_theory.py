@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pgfast import Engine, PgfastError, exact, make
+from pgfast.drawing import image
 from pgfast.environments import definition
 
 BAD = {  # what is wrong, and where the sentence begins
@@ -133,3 +134,15 @@ def test_what_the_bandit_loses_falls_as_one_over_the_steps():
         assert 1.0 - pi @ mdp.R[0] <= 45 / t
         theta += 0.4 * exact.evaluate(mdp, pi[None]).gradient[0]
     assert exact.optimum(mdp).J == Engine(mdp).optimum == 1.0
+
+
+# ---- pictures
+
+
+@pytest.mark.parametrize(
+    ("name", "states"), [("Bandit", 1), ("Chain", 5), ("DeepSea", 100), ("VanishingChain", 7)], ids=str
+)
+def test_pictures(name, states):
+    env = definition(name)()
+    assert len({env.text(s) for s in range(states)}) == len({str(env.draw(s)) for s in range(states)}) == states
+    assert len(np.unique(image(env.draw(0), side=60).reshape(-1, 3), axis=0)) > 1
