@@ -66,7 +66,7 @@ class Bandit(NamedTuple):
     """A bandit whose arms pay fixed rewards: what remains of a problem when all else is taken away.
 
     State: always 0.
-    Actions: the arms, in the order of their rewards.
+    Actions: the arms, as `rewards` lists them.
     Observations: the state.
     Reward: that of the arm.
     End: after one step.
