@@ -34,8 +34,8 @@ class KArmedBandit(NamedTuple):
 
     @property
     def action_space(self):
-        if self.k < 1:
-            raise PgfastError(f"KArmedBandit.k is {self.k}: it must be at least 1.")
+        if not 1 <= self.k < 65_536:
+            raise PgfastError(f"KArmedBandit.k is {self.k}: it must be from 1 to 65,535.")
         return Discrete(self.k)
 
     @property
