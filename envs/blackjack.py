@@ -36,40 +36,28 @@ class Blackjack(NamedTuple):
     def table(self):
         table = [[[(1.0, state, 0, True)]] * 2 for state in range(SEEN + DEALERS)]  # what no hand leads to stays so
         for dealer in CARDS:
+            results = dealer_plays(dealer)
             for player in range(4, 22):
                 for ace in range(2 if player >= 12 else 1):
-                    table[encode(player, dealer, ace)] = [
-                        self.stick(player, dealer, encode(player, dealer, ace), False),
-                        self.hit(player, dealer, ace),
-                    ]
-            table[NATURALS + dealer] = [
-                self.stick(21, dealer, encode(21, dealer, 1), True),
-                self.hit(21, dealer, 1),
-            ]
+                    state = encode(player, dealer, ace)
+                    table[state] = [self.stick(player, results, state, False), hit(player, dealer, ace)]
+            table[NATURALS + dealer] = [self.stick(21, results, NATURALS + dealer, True), hit(21, dealer, 1)]
         seen = np.arange(len(table))
         seen[NATURALS + 1 :] = [encode(21, dealer, 1) for dealer in CARDS]
         seen[NATURALS] = 0
         return TabularMDP.from_outcomes(table, first_hands(len(table)), observations=seen, name="Blackjack")
 
-    def stick(self, player, dealer, following, is_natural):
+    def stick(self, player, results, state, is_natural):
         """What can follow when the dealer plays: (probability, next state, reward, terminated) each."""
         chances = {}
-        for (total, dealers_natural), chance in dealer_plays(dealer).items():
+        for (total, is_dealers_natural), chance in results.items():
             reward = float(player > total) - float(player < total)
-            if self.sab and is_natural and not dealers_natural:
+            if self.sab and is_natural and not is_dealers_natural:
                 reward = 1.0
             elif self.natural and not self.sab and is_natural and reward == 1.0:
                 reward = 1.5
             chances[reward] = chances.get(reward, 0.0) + chance
-        return [(chance, following, reward, True) for reward, chance in chances.items()]
-
-    def hit(self, player, dealer, ace):
-        """What can follow one more card."""
-        found = []
-        for card, chance in CARDS.items():
-            total, usable = add(player, ace, card)
-            found.append((chance, encode(total, dealer, usable), -1.0 if total > 21 else 0.0, total > 21))
-        return found
+        return [(chance, state, reward, True) for reward, chance in chances.items()]
 
     def text(self, state):
         player, dealer, ace = decode(state)
@@ -108,6 +96,15 @@ def add(total, usable, card):
     lowest = total - 10 * usable + card
     usable = int((usable or card == 1) and lowest + 10 <= 21)
     return lowest + 10 * usable, usable
+
+
+def hit(player, dealer, ace):
+    """What can follow one more card for the player."""
+    found = []
+    for card, chance in CARDS.items():
+        total, usable = add(player, ace, card)
+        found.append((chance, encode(total, dealer, usable), -1.0 if total > 21 else 0.0, total > 21))
+    return found
 
 
 def dealer_plays(shown):

@@ -9,7 +9,7 @@ from gymnasium.envs.toy_text.frozen_lake import generate_random_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgfast import PgfastError, TabularMDP, check, make
+from pgfast import Engine, PgfastError, TabularMDP, check, make
 from pgfast.collection import FAMILIES
 from pgfast.drawing import image
 from pgfast.environments import find
@@ -156,6 +156,15 @@ def test_a_fickle_passenger_makes_the_choice_once():
 def test_the_checker_accepts_them(name, parameters):
     report = check(name, **parameters)
     assert report.ok, report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), [("Blackjack-v1", -0.055), ("CliffWalking-v1", -14.0), ("Taxi-v4", 7.5)])
+def test_they_are_learned(name, least):
+    engine = Engine(name)
+    engine.learn()
+    found = engine.evaluate(100_000)
+    assert least < found.mean < engine.optimum + 5 * found.std / np.sqrt(found.episodes)
 
 
 def pictures(name, state, **parameters):
