@@ -44,7 +44,8 @@ def save_settings(engine: Engine, folder: Path) -> None:
         settings["env"] = TABLE
         settings["env_parameters"] = {}
         save_file(_table_tensors(engine.source.table), str(folder / TABLE))
-    plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in settings["env_parameters"].items()}
+    given = {k: v for k, v in settings["env_parameters"].items() if v is not None}  # TOML has no word for it
+    plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in given.items()}
     (folder / CONFIG).write_bytes(tomli_w.dumps({**settings, "env_parameters": plain}).encode())
 
 

@@ -288,6 +288,8 @@ BAD_INPUT = {
     "parameter": (["train", "FrozenLake-v1", "-E", "slipery=1"], "(did you mean 'is_slippery'?)"),
     "parameter of a class": (["train", "ShortCorridor", "-E", "lenght=4"], "(did you mean 'length'?)"),
     "parameter's value": (["train", "ShortCorridor", "-E", "length=x"], "it must be a whole number"),
+    "parameter's file": (["train", "FrozenLake-v1", "-E", "desc=@lake.txt"], "The file 'lake.txt' can't be read"),
+    "map": (["train", "FrozenLake-v1", "-E", "desc=SFF/FXG"], "FrozenLake.desc has 'X' in row 1, column 1"),
     "no value": (["train", "ShortCorridor", "-E", "length"], "write it as -E name=value"),
     "gamma": (["train", "FrozenLake-v1", "--gamma", "1.1"], "gamma is 1.1: it must be at most 1"),
     "negative gamma": (["train", "FrozenLake-v1", "--gamma=-0.1"], "gamma is -0.1: it must be at least 0"),

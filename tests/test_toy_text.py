@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgfast import Engine, PgfastError, TabularMDP, check, make
+from pgfast.cli.options import parameters
 from pgfast.collection import FAMILIES
 from pgfast.drawing import image
 from pgfast.environments import find
@@ -108,6 +109,21 @@ def test_random_lakes_are_gymnasiums(size, p, seed):
 def test_no_such_lake(parameters, words):
     with pytest.raises(PgfastError, match=words):
         make("FrozenLake-v1", **parameters)
+
+
+def test_a_map_in_a_file(tmp_path):
+    (tmp_path / "lake.txt").write_text("SF\nFG\n")
+    given = parameters([f"desc=@{tmp_path / 'lake.txt'}", "reward_schedule=1,-1,0"])
+    assert given == {"desc": "SF\nFG", "reward_schedule": (1, -1, 0)}
+    assert_same(make("FrozenLake-v1", **given), make("FrozenLake-v1", desc="SF/FG", reward_schedule=[1, -1, 0]))
+
+
+def test_maps_and_payments_are_saved(tmp_path):
+    given = {"desc": ("SF", "FG"), "reward_schedule": (2, 1, -1), "size": 8}
+    Engine("FrozenLake-v1", env_parameters=given).save(tmp_path / "own")
+    assert Engine.load(tmp_path / "own").source.origin.desc == ["SF", "FG"]
+    Engine("FrozenLake-v1", env_parameters={"desc": None, "map_name": "8x8"}).save(tmp_path / "named")
+    assert Engine.load(tmp_path / "named").source.table.n_states == 64
 
 
 # ---- CliffWalking
