@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pgfast.drawing import Shape, tiles
 from pgfast.errors import PgfastError
@@ -36,7 +37,7 @@ class Map(NamedTuple):
         """Which tiles have one of these letters, bool (S,)."""
         return np.isin(self.letters, list(letters))
 
-    def place(self, tile: int) -> tuple[int, int]:
+    def place(self, tile: Any) -> tuple[int, int]:
         """A tile's row and column."""
         return divmod(int(tile), self.width)
 
@@ -48,12 +49,11 @@ class Map(NamedTuple):
         to_row, to_column = np.clip(row + down, 0, self.height - 1), np.clip(column + right, 0, self.width - 1)
         return np.asarray(to_row * self.width + to_column)
 
-    def reached(self, tile: int, blocked: str) -> np.ndarray:
-        """The tiles that single steps lead to from that one without crossing a blocked letter, bool (S,)."""
-        following = self.neighbours([(1, 0), (0, 1), (-1, 0), (0, -1)])
-        free = ~self.of(blocked)
-        seen: np.ndarray = np.arange(len(following)) == tile
-        edge = np.array([tile])
+    def reached(self, tiles: ArrayLike, blocked: str) -> np.ndarray:
+        """The tiles that single steps lead to from these without crossing a blocked letter, bool (S,)."""
+        following, free = self.neighbours([(1, 0), (0, 1), (-1, 0), (0, -1)]), ~self.of(blocked)
+        edge = np.atleast_1d(tiles)
+        seen = np.isin(np.arange(len(free)), edge)
         while len(edge):
             edge = np.unique(following[edge])
             edge = edge[free[edge] & ~seen[edge]]
@@ -99,14 +99,13 @@ def read_map(given: str | Sequence[str], tiles: Mapping[str, str], of: str, need
 
 def check_ways(map: Map, start: str, goal: str, blocked: str, of: str) -> None:
     """Raise PgfastError if there is a start from which single steps lead to no goal."""
-    goals = map.of(goal)
-    for tile in np.flatnonzero(map.of(start)).tolist():
-        if not np.any(goals & map.reached(tile, blocked)):
-            r, c = map.place(tile)
-            raise PgfastError(
-                f"{of} has no way from the start in row {r}, column {c} (counted from 0) to a goal: open one through "
-                f"the tiles {', '.join(blocked)}."
-            )
+    apart = np.flatnonzero(map.of(start) & ~map.reached(np.flatnonzero(map.of(goal)), blocked))
+    if len(apart):
+        r, c = map.place(apart[0])
+        raise PgfastError(
+            f"{of} has no way from the start in row {r}, column {c} (counted from 0) to a goal: open one through the "
+            f"tiles {', '.join(blocked)}."
+        )
 
 
 def _rows(given: Any, of: str) -> tuple[str, ...]:

@@ -177,9 +177,9 @@ def table_of(env):
         ("CliffWalking-v1", {}),
     ],
 )
-def test_tables_are_gymnasiums(name, parameters):
-    mdp, env = make(name, **parameters), gymnasium.make(name, **parameters)
-    p, r = table_of(env)
+def test_tables_of_gymnasium_are_read(name, parameters):
+    env = gymnasium.make(name, **parameters)
+    mdp, (p, r) = TabularMDP.from_gymnasium(env), table_of(env)
     np.testing.assert_allclose(mdp.P, p, atol=1e-15)
     np.testing.assert_allclose(mdp.R, r, atol=1e-15)
     assert mdp.max_steps == env.spec.max_episode_steps
