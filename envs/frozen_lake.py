@@ -47,19 +47,16 @@ class FrozenLake(NamedTuple):
     seed: int = 0
 
     def map(self):
-        named = "FrozenLake.desc"
-        if self.desc is not None:
-            rows = self.desc
-        elif self.map_name == "random":
+        if self.desc is None and self.map_name == "random":
             return random_map(self.size, self.p, self.seed)
-        elif self.map_name in MAPS:
-            rows = MAPS[self.map_name]
-        else:
+        if self.desc is None and self.map_name not in MAPS:
             raise unknown("map", str(self.map_name), [*MAPS, "random"], of="FrozenLake")
-        if (self.size, self.p, self.seed) != FrozenLake()[-3:]:
+        default = FrozenLake()
+        if (self.size, self.p, self.seed) != (default.size, default.p, default.seed):
             raise PgfastError("FrozenLake's size, p and seed are those of random maps: give map_name=random with them.")
-        lake = read_map(rows, TILES, named, needs="SG")
-        check_ways(lake, "S", "G", "H", named)
+        rows = MAPS[self.map_name] if self.desc is None else self.desc
+        lake = read_map(rows, TILES, "FrozenLake.desc", needs="SG")
+        check_ways(lake, "S", "G", "H", "FrozenLake.desc")
         return lake
 
     def table(self):

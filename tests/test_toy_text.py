@@ -162,6 +162,22 @@ def test_a_fickle_passenger_makes_the_choice_once():
         make("Taxi-v4", fickle_probability=2)
 
 
+# ---- Blackjack
+
+
+def test_the_best_policy_of_blackjack_is_that_of_the_book():
+    """Sutton & Barto (2018), figure 5.2: the least sum to stick with, against an ace, 2, …, 10."""
+    mdp = make("Blackjack-v1")
+    v, steps = np.zeros(mdp.n_states), mdp.sparse_transitions(continuing=True)
+    for _ in range(22):  # no hand has more cards
+        q = mdp.R + (steps @ v).reshape(mdp.R.shape)
+        v = q.max(axis=1)
+    sticks = (q[:, 0] > q[:, 1])[:704].reshape(32, 11, 2)[:22, 1:]
+    least = 22 - np.argmin(sticks[::-1], axis=0).T
+    assert least[0].tolist() == [17, 13, 13, 12, 12, 12, 17, 17, 17, 17]
+    assert least[1].tolist() == [19, 18, 18, 18, 18, 18, 18, 18, 19, 19]
+
+
 # ---- all of them
 
 
