@@ -22,7 +22,7 @@ from pgfast.faults import raised
 from pgfast.kernels.lanes import PRECISIONS, RUNNING, TERMINATED
 from pgfast.kernels.samples import begin_turn, sample_plan, sample_workspace, step_lanes
 from pgfast.parameters import in_precision
-from pgfast.probe import Traits, call_method, probe
+from pgfast.probe import Traits, call_method, probe, random_reals, some_actions
 from pgfast.random import make_key
 from pgfast.rehearsal import as_floats, rehearse
 
@@ -113,8 +113,7 @@ class _Examination:
         for episode in range(COMPARED):
             key = make_key(episode=episode)
             state = _twice(env, label, "reset", key)
-            for t in range(16):
-                action = self.traits.first_action + (t + episode) % self.traits.n_actions
+            for t, action in zip(range(16), some_actions(env.action_space), strict=False):
                 state, _, terminated = _twice(env, label, "step", state, action, make_key(episode=episode, step=t + 1))
                 if terminated:
                     break
@@ -185,8 +184,8 @@ class _Sample:
         self.precision, form = precision, PRECISIONS[precision]
         self.env, self.traits = in_precision(env, form.real), traits
         self.like_seen = traits.observation if traits.n_observations is not None else as_floats(traits.observation)
-        self.workspace = sample_workspace(traits.like, self.like_seen, form)
-        self.plan = sample_plan(0, traits.max_steps, traits.first_action, form)
+        self.workspace = sample_workspace(traits.like, self.like_seen, form, len(traits.low))
+        self.plan = sample_plan(0, traits.max_steps, traits.actions, form)
         self.random = np.random.default_rng(0)
         self.seen: list[np.ndarray] = []
         self.rewards: list[np.ndarray] = []
@@ -200,7 +199,7 @@ class _Sample:
         for turn in range(TURNS):
             begin_turn(env, like, self.like_seen, self.plan, self.workspace)
             self.seen.append(rows.copy())
-            lanes.action[:] = self.random.integers(self.traits.n_actions, size=LANES)
+            self._choose()
             some = [(turn * COMPARED + k) % LANES for k in range(COMPARED)]
             expected = [self._in_python(i) for i in some]
             step_lanes(env, like, self.plan, self.workspace, 1)
@@ -209,6 +208,21 @@ class _Sample:
                 self._compare("step", f"the state {state} and action {action}", result, compiled)
             self.rewards.append(lanes.reward.copy())
             self._count_ends()
+
+    def _choose(self) -> None:
+        """A random action for each lane."""
+        lanes = self.workspace.lanes
+        if self.traits.n_actions:
+            lanes.action[:] = self.random.integers(self.traits.n_actions, size=LANES)
+        else:
+            lanes.reals[:] = random_reals(self.env.action_space, self.random, LANES)
+
+    def _action(self, i: int) -> Any:
+        """Lane i's action, as Python's step has it."""
+        lanes = self.workspace.lanes
+        if self.traits.n_actions:
+            return int(lanes.action[i]) + self.traits.first_action
+        return load_column(lanes.reals, lanes.state_int, i, self.traits.action)
 
     def _count_ends(self) -> None:
         lanes = self.workspace.lanes
@@ -221,7 +235,7 @@ class _Sample:
     def _state(self, i: int) -> Any:
         return load_column(self.workspace.lanes.state, self.workspace.lanes.state_int, i, self.traits.like)
 
-    def _in_python(self, i: int) -> tuple[Any, int, Any]:
+    def _in_python(self, i: int) -> tuple[Any, Any, Any]:
         """Lane i's state and action, and what Python's step makes of them; the episode's start, and what is seen, are
         compared on the way."""
         env, label, lanes, memory = self.env, self.traits.label, self.workspace.lanes, self.workspace.memory
@@ -232,7 +246,7 @@ class _Sample:
         if hasattr(env, "observe"):
             seen = load_column(memory.seen, memory.seen_int, i, self.like_seen)
             self._compare("observe", f"the state {state}", call_method(env, label, "observe", state), seen)
-        action = int(lanes.action[i]) + self.traits.first_action
+        action = self._action(i)
         key = make_key(episode=episode, step=t1, precision=self.precision)
         return state, action, call_method(env, label, "step", state, action, key)
 

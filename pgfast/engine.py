@@ -34,7 +34,7 @@ from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
-from pgfast.results import Evaluation, Progress, Training
+from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.training import Job, Problem, failures, read_log, total_steps
 
@@ -58,7 +58,7 @@ class Engine:
     algorithm : str
         ``"reinforce"``.
     policy : str
-        ``"auto"``, ``"tabular"``, ``"linear"`` or ``"state-action"``.
+        ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"`` or, for real actions, ``"gaussian"``.
     gamma : float in [0, 1]
         Discount of the returns that the algorithm credits to actions.
     lr, lr_value : float
@@ -68,7 +68,8 @@ class Engine:
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
-        ``precision``, ``max_steps``, ``theta0``, ``bias``, ``log_every``, ``evaluation_episodes``, ``env_parameters``.
+        ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
+        ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 
     Raises
@@ -92,8 +93,9 @@ class Engine:
         source = find(env, settings.pop("env_parameters", None))
         given = {"policy": policy, "gamma": gamma, "lr": lr, **settings}
         chosen = {k: v for k, v in given.items() if v is not None}
-        if isinstance(chosen.get("theta0"), np.ndarray | list | tuple):
-            chosen["theta0"] = np.ravel(chosen["theta0"]).tolist()
+        for name in ("theta0", "std0"):
+            if isinstance(chosen.get(name), np.ndarray | list | tuple):
+                chosen[name] = np.ravel(chosen[name]).tolist()
         self._start(source, validated(**{**preset(source.name), **chosen, "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 
@@ -109,7 +111,7 @@ class Engine:
         self.settings = settings
         self.source = source
         self.traits: Traits = probe(source, settings.max_steps)
-        self.model: Model = build(settings.policy, source.env, self.traits, settings.bias, settings.precision)
+        self.model: Model = build(source.env, self.traits, settings)
         values = self.model.n_values if settings.baseline == "value" else 0
         self._problem = Problem(
             env=in_precision(source.env, self.model.precision.real),
@@ -146,10 +148,10 @@ class Engine:
     def _prepare(self) -> None:
         """Derive what lanes use from the parameters; all runs start alike."""
         learner = self._learner
-        room = make_room(self.model.n_parameters, self._problem.values, self.model.n_actions)
+        room = make_room(self.model.n_parameters, self._problem.values, self.model.n_outputs)
         alike = self.model.tabular and np.ndim(self.settings.theta0) == 0
         if alike:
-            span_first(room, self.model.n_actions)
+            span_first(room, self.model.n_outputs)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
             compiled = self.model.n_prepared > LARGE and not alike
             (derive if compiled else derive.function)(self.model.policy, learner, room)
@@ -163,7 +165,9 @@ class Engine:
 
     @property
     def theta(self) -> np.ndarray:
-        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D) state–action."""
+        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D) state–action, (runs, K,
+        D + 1) gaussian: for each number of an action the D weights of its mean, counted from the middle of the Box, and
+        the logarithm of its standard deviation, counted from that of the first one."""
         flat: np.ndarray = self._learner.runs[:, : self.model.n_parameters]
         return flat.reshape(-1, *self.model.shape).copy()
 
@@ -304,9 +308,11 @@ class Engine:
         return np.asarray(job.learner.log[:, 0])
 
     def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
-        """The action for an observation, or an array of actions for an array of them: sampled, or the preferred one.
+        """The action for an observation, or an array of actions for an array of them: sampled, or the preferred one,
+        which for real actions is the mean; clipped to the Box.
 
-        Discrete observations are ints, others floats, tuples or arrays whose last axis is the observation's. The n-th
+        Discrete observations are ints, others floats, tuples or arrays whose last axis is the observation's. Actions in
+        a Box of shape () or (1,) are floats, those of more numbers arrays, whose last axis is the action's. The n-th
         action drawn from an engine depends on the seed, the policy and n, not on whether observations come alone or
         together.
         """
@@ -322,10 +328,26 @@ class Engine:
         return self._predictor
 
     def probabilities(self, obs: Any, *, run: int = 0) -> np.ndarray:
-        """π(·|observation), shape (…, A)."""
+        """π(·|observation), shape (…, A). Raises PgfastError where actions are real numbers: see `distribution`."""
         from pgfast.inference import preferences, softmax
 
+        if self.model.n_reals:
+            raise PgfastError(
+                f"Actions in {self.source.env.action_space} have a density and no probabilities: use "
+                f"distribution(obs), the mean and standard deviation of what is drawn."
+            )
         return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs))
+
+    def distribution(self, obs: Any, *, run: int = 0) -> Gaussian:
+        """What real actions are drawn from before they are clipped to the Box: mean and standard deviation, each of the
+        form that `predict` gives. Raises PgfastError where actions are discrete: see `probabilities`."""
+        from pgfast.inference import gaussian
+
+        if not self.model.n_reals:
+            raise PgfastError(
+                f"Actions in {self.source.env.action_space} are discrete and have no mean: use probabilities(obs)."
+            )
+        return gaussian(self.model, self.traits, self.theta[run], obs)
 
     # ---- on disk
 

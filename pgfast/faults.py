@@ -29,7 +29,9 @@ def check_returns(traits: Traits, log: np.ndarray, log_every: int, last: int, le
     rows = np.argwhere((log[:, :, COUNT] > 0) & ~np.isfinite(log[:, :, SUM]))
     if len(rows):
         episode = min((int(rows[:, 1].min()) + 1) * log_every, last)
+        boundless = not np.all(np.isfinite([traits.low, traits.high]))
+        advice = ", whatever the action: set bounds in the action space, or a smaller lr" if boundless else ""
         raise EnvironmentFault(
             f"{traits.label}: step gave a reward that is not finite, or too large to be added to others, in the first "
-            f"{episode} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers."
+            f"{episode} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers{advice}."
         )

@@ -15,6 +15,7 @@ from pgfast.kernels.learner import Learner
 from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, predict
 from pgfast.models import Model
 from pgfast.probe import Traits
+from pgfast.results import Gaussian
 
 ROOM = 1024  # observations that a call of the kernel takes
 
@@ -57,16 +58,31 @@ def checked(traits: Traits, obs: Any) -> np.ndarray:
 
 def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
     """h(s, ·) for each observation, (…, A); raises PgfastError for an observation outside the space."""
-    x = checked(traits, obs)
-    discrete = traits.n_observations is not None
     if model.name == "state-action":
-        return _state_action(model, env, traits, theta, x)
-    if discrete:
-        row = x - traits.first_observation
-        return np.asarray(theta[row] if model.tabular else theta.T[row])
+        return _state_action(model, env, traits, theta, checked(traits, obs))
+    return _products(model, traits, theta.T if model.tabular else theta, obs)
+
+
+def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np.ndarray:
+    """x(s) · w for each row w of the weights, (…, rows)."""
+    x = checked(traits, obs)
+    if traits.n_observations is not None:
+        return np.asarray(weights.T[x - traits.first_observation])
     if model.policy.features.bias:
         x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
-    return np.asarray(x @ theta.T)
+    return np.asarray(x @ weights.T)
+
+
+def gaussian(model: Model, traits: Traits, theta: np.ndarray, obs: Any) -> Gaussian:
+    """Means and standard deviations of real actions for each observation, (…, K), or (…) where an action is a float;
+    raises PgfastError for an observation outside the space."""
+    policy = model.policy
+    mean = np.array(policy.middle) + _products(model, traits, theta[:, :-1], obs)
+    std = np.broadcast_to(np.array(policy.std0) * np.exp(theta[:, -1]), mean.shape)
+    if isinstance(traits.action, tuple):
+        return Gaussian(mean, std.copy())
+    mean, std = mean[..., 0], std[..., 0]
+    return Gaussian(float(mean), float(std)) if mean.ndim == 0 else Gaussian(mean, std.copy())
 
 
 def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -99,10 +115,12 @@ class Predictor:
         order = np.zeros(ORDER, np.int64)
         order[LOWEST] = traits.first_observation
         order[HIGHEST] = traits.first_observation + (traits.n_observations or 0) - 1
-        self._real, self._whole, self._actions = np.zeros((ROOM, width)), np.zeros(count, np.int64), np.zeros(ROOM, int)
+        self._real, self._whole = np.zeros((ROOM, width)), np.zeros(count, np.int64)
+        self._actions = np.zeros((ROOM, model.n_reals) if model.n_reals else ROOM, float if model.n_reals else int)
+        self._reals = model.n_reals
         self._kept = (
             observed(env) if own else None,
-            like, model.policy, learner, model.workspace(like, 0, True), model.memory(1.0, 0, True, 1),
+            like, model.policy, traits.actions, learner, model.workspace(like, 0, True), model.memory(1.0, 0, True, 1),
             np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32),
             self._real, self._whole, _places(elements), order, self._actions,
         )  # fmt: skip
@@ -130,7 +148,7 @@ class Predictor:
                 return self._predict_many(obs, deterministic, run)
             if not deterministic:
                 self.number += 1
-            return action + self.traits.first_action
+            return self._first_real() if self._reals else action + self.traits.first_action
 
     def _put(self, obs: Any) -> bool:
         """One observation to where the kernel reads it; False for many, and for what is none."""
@@ -151,7 +169,7 @@ class Predictor:
         x = checked(self.traits, obs)
         shape = x.shape if self._discrete else x.shape[:-1]
         given, room = (x.reshape(-1), self._whole) if self._discrete else (x.reshape(-1, x.shape[-1]), self._real)
-        actions = np.empty(len(given), np.int64)
+        actions = np.empty((len(given), *self._actions.shape[1:]), self._actions.dtype)
         order = self._order
         for first in range(0, len(given), ROOM):
             part = given[first : first + ROOM]
@@ -162,8 +180,16 @@ class Predictor:
             actions[first : first + ROOM] = self._actions[: len(part)]
             if not deterministic:
                 self.number += len(part)
-        actions += self.traits.first_action
-        return int(actions[0]) if shape == () else actions.reshape(shape)
+        if not self._reals:
+            actions += self.traits.first_action
+            return int(actions[0]) if shape == () else actions.reshape(shape)
+        if isinstance(self.traits.action, tuple):
+            return actions.reshape(*shape, self._reals)
+        return float(actions[0, 0]) if shape == () else actions.reshape(shape)
+
+    def _first_real(self) -> Any:
+        """The action of the first lane: a float, or an array where it has several numbers."""
+        return self._actions[0].copy() if isinstance(self.traits.action, tuple) else float(self._actions[0, 0])
 
 
 def _places(elements: tuple[Any, ...]) -> np.ndarray:

@@ -6,6 +6,7 @@ a line in the function that chooses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,14 +18,17 @@ from pgfast.features import ActionOneHot, EnvironmentFeatures, Observation, OneH
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
-from pgfast.kernels.tapes import make_tape, tape_fields
-from pgfast.kernels.traces import Traces, trace_fields
+from pgfast.kernels.tapes import make_tape
+from pgfast.kernels.traces import Sizes, Traces, preference_fields, trace_fields
+from pgfast.policies.gaussian import LinearGaussian
 from pgfast.policies.linear import LinearSoftmax
 from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
+from pgfast.settings import Settings
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
+FAR = 1e30  # a bound of a Box beyond it says that there is none
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Model:
     n_prepared: int  # numbers that lanes use, derived from the parameters
     n_values: int  # weights of a learned baseline
     width: int  # features of a lane; 0 for a table
+    n_outputs: int  # preferences, or the means of real actions
+    n_coefficients: int  # of which a score is made
+    n_reals: int = 0  # numbers of an action that is not a whole one
     precision: Precision = DOUBLE  # of what lanes compute
 
     @property
@@ -49,46 +56,57 @@ class Model:
         return self.width == 0
 
     @property
-    def n_actions(self) -> int:
-        return int(self.policy.n_actions)
-
-    @property
     def n_states(self) -> int:
         """Rows of a table; 0 without one."""
         return self.shape[0] if self.tabular else 0
 
     def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
         """A thread's record of lanes; `values` weights of a learned baseline are used."""
+        sizes = Sizes(
+            self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients, values
+        )
         fields: list[Field]
         if self.tabular:
             fields = table_fields()
-        elif in_loop:
-            fields = tape_fields(self.width, self.n_rows, values, self.n_actions, self.precision)
         else:
-            fields = trace_fields(self.width, self.n_rows, self.n_parameters, values, self.n_actions, self.precision)
-        return make_workspace(lane_fields(like, self.precision), fields)
+            fields = (preference_fields if in_loop else trace_fields)(sizes, self.precision)
+        return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
 
     def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
         """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
         if self.tabular:
-            s, a = self.policy.n_states, self.n_actions
+            s, a = self.policy.n_states, self.n_outputs
             return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
-        return make_tape(self.width, values, capacity) if in_loop else Traces(values)
+        return make_tape(self.width, values, self.n_reals, capacity) if in_loop else Traces(values)
 
 
-def build(name: str, env: Any, traits: Traits, bias: bool, precision: str = "float64") -> Model:
-    """The policy of that name for an environment; `auto` is tabular for discrete observations and linear for others.
+def build(env: Any, traits: Traits, settings: Settings) -> Model:
+    """The policy that the settings ask for; `auto` is gaussian for real actions, else tabular for discrete observations
+    and linear for others. Raises PgfastError for one that the environment's spaces don't allow.
 
     A table is looked up and added to, with nothing to compute in between: it stays double."""
+    name = settings.policy
+    real = not traits.n_actions
     if name == "auto":
-        name = "tabular" if traits.n_observations is not None else "linear"
+        name = "gaussian" if real else "tabular" if traits.n_observations is not None else "linear"
     if name not in POLICIES:
         raise unknown("policy", name, ["auto", *POLICIES])
-    model = POLICIES[name](env, traits, bias)
-    return model if model.tabular else replace(model, precision=PRECISIONS[precision])
+    if real and name != "gaussian":
+        raise PgfastError(
+            f"policy is {name!r}, but the actions are real numbers, {env.action_space}: choose 'gaussian'."
+        )
+    if not real and name == "gaussian":
+        raise PgfastError(
+            f"policy is 'gaussian', but the actions are discrete, {env.action_space}: choose 'tabular', 'linear' or "
+            f"'state-action', or make the action space a gymnasium.spaces.Box."
+        )
+    if settings.std0 is not None and name != "gaussian":
+        raise PgfastError(f"std0 is {settings.std0}, but a {name} policy has no standard deviation: leave it out.")
+    model = POLICIES[name](env, traits, settings)
+    return model if model.tabular else replace(model, precision=PRECISIONS[settings.precision])
 
 
-def _tabular(env: Any, traits: Traits, bias: bool) -> Model:
+def _tabular(env: Any, traits: Traits, settings: Settings) -> Model:
     if traits.n_observations is None:
         raise PgfastError(
             "policy is 'tabular', but the observations are real numbers: choose 'linear', or give observe whole "
@@ -100,16 +118,16 @@ def _tabular(env: Any, traits: Traits, bias: bool) -> Model:
             f"A table of {s} observations and {a} actions is too large: it can have up to {2**31 - 1} entries."
         )
     policy = TabularSoftmax(s, a, row_stride(a), traits.first_observation)
-    return Model("tabular", policy, (s, a), s * a, s * (policy.stride + a), s, 0)
+    return Model("tabular", policy, (s, a), s * a, s * (policy.stride + a), s, 0, a, a)
 
 
-def _linear(env: Any, traits: Traits, bias: bool) -> Model:
-    features, d = _state_features(traits, bias)
+def _linear(env: Any, traits: Traits, settings: Settings) -> Model:
+    features, d = _state_features(traits, settings.bias)
     a = traits.n_actions
-    return Model("linear", LinearSoftmax(features, a), (a, d), (a - 1) * d, (a - 1) * d, d, d)
+    return Model("linear", LinearSoftmax(features, a), (a, d), (a - 1) * d, (a - 1) * d, d, d, a, a)
 
 
-def _state_action(env: Any, traits: Traits, bias: bool) -> Model:
+def _state_action(env: Any, traits: Traits, settings: Settings) -> Model:
     a = traits.n_actions
     if hasattr(env, "features"):
         shape = _feature_example(env, traits)
@@ -118,13 +136,47 @@ def _state_action(env: Any, traits: Traits, bias: bool) -> Model:
         features = ActionOneHot(a)
     d = features.n_features
     value_features, n_values = _state_features(traits, True)
-    return Model("state-action", StateActionSoftmax(features, value_features, a), (d,), d, d, n_values, a * d)
+    return Model("state-action", StateActionSoftmax(features, value_features, a), (d,), d, d, n_values, a * d, a, a)
 
 
-POLICIES: dict[str, Callable[[Any, Traits, bool], Model]] = {
+def _gaussian(env: Any, traits: Traits, settings: Settings) -> Model:
+    features, d = _state_features(traits, settings.bias)
+    largest = float(np.finfo(settings.precision).max)
+    low, high = np.clip(traits.low, -largest, largest), np.clip(traits.high, -largest, largest)
+    bounded = (low > -FAR) & (high < FAR)
+    middle = np.where(bounded, 0.5 * low + 0.5 * high, np.clip(0.0, low, high))
+    half = np.where(bounded & (low < high), 0.5 * high - 0.5 * low, math.sqrt(3.0))
+    std0 = _first_deviations(env, settings.std0, half / math.sqrt(3.0))  # of a uniform number between the bounds
+    k = len(std0)
+    entropy0 = float(np.log(std0).sum()) + k / 2 * math.log(2 * math.pi * math.e)
+    policy = LinearGaussian(features, _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0)
+    p = k * (d + 1)
+    return Model("gaussian", policy, (k, d + 1), p, k * d + 2 * k + 1, d, d, k, 2 * k, k)
+
+
+def _numbers(array: np.ndarray) -> tuple[float, ...]:
+    """Python's own numbers, beside which a float32 stays one."""
+    return tuple(array.tolist())
+
+
+def _first_deviations(env: Any, given: Any, default: np.ndarray) -> np.ndarray:
+    """The standard deviations that a gaussian policy begins with: one for each number of an action."""
+    if given is None:
+        return default
+    std0 = np.array(given, float) if isinstance(given, list) else np.full(len(default), given)
+    if len(std0) != len(default) or not np.all((std0 > 1.0 / FAR) & (std0 < FAR)):
+        raise PgfastError(
+            f"std0 is {given}: it must be a positive number, or one for each of the {len(default)} numbers of an "
+            f"action in {env.action_space}."
+        )
+    return std0
+
+
+POLICIES: dict[str, Callable[[Any, Traits, Settings], Model]] = {
     "tabular": _tabular,
     "linear": _linear,
     "state-action": _state_action,
+    "gaussian": _gaussian,
 }
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dis
 import inspect
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -21,6 +23,7 @@ from pgfast.compiler import class_attribute
 from pgfast.environments import Source
 from pgfast.errors import EnvironmentFault, PgfastError
 from pgfast.files import line_in
+from pgfast.kernels.actions import Choices, Reals
 from pgfast.random import make_key
 
 ENGINE_LIMIT = 100_000  # steps, for an environment that sets no limit of its own
@@ -37,17 +40,24 @@ class Traits:
     observation: Any  # an example of what the policy sees
     n_observations: int | None  # discrete observations, or None
     first_observation: int  # the smallest of them
-    n_actions: int
-    first_action: int
+    n_actions: int  # discrete actions; 0 where they are real numbers
+    first_action: int  # the smallest of them
     max_steps: int  # steps after which an episode is truncated
     limited: bool  # whether the environment says so itself
     paired: bool  # its step draws no random numbers
     optimum: float | None
+    action: Any = 0  # an example: an int, a float, or a tuple of floats
+    low: tuple[float, ...] = ()  # bounds of real actions, which may be infinite
+    high: tuple[float, ...] = ()
+
+    @property
+    def actions(self) -> Choices | Reals:
+        """What kernels need to know of an action."""
+        return Choices(self.first_action) if self.n_actions else Reals(self.action)
 
 
 def probe(source: Source, max_steps: int | None = None) -> Traits:
-    """Look at an environment; raises EnvironmentFault when it doesn't keep the protocol, PgfastError when it can't be
-    served."""
+    """Look at an environment; raises EnvironmentFault when it doesn't keep the protocol."""
     env, label = source.env, source.label
     _check_methods(type(env), label)
     _check_parameters(env, label)
@@ -56,19 +66,43 @@ def probe(source: Source, max_steps: int | None = None) -> Traits:
     like, observation = _play(env, label, spaces)
     limit = max_steps or _own_limit(env, label)
     seen, actions = spaces
+    discrete = isinstance(actions, Discrete)
     return Traits(
         label=label,
         like=like,
         observation=observation,
         n_observations=int(seen.n) if isinstance(seen, Discrete) else None,
         first_observation=int(seen.start) if isinstance(seen, Discrete) else 0,
-        n_actions=int(actions.n),
-        first_action=int(actions.start),
+        n_actions=int(actions.n) if discrete else 0,
+        first_action=int(actions.start) if discrete else 0,
         max_steps=limit or ENGINE_LIMIT,
         limited=limit is not None,
         paired=not _draws(type(env)),
         optimum=_optimum(env, label),
+        action=next(some_actions(actions)),
+        low=() if discrete else tuple(actions.low.reshape(-1).tolist()),
+        high=() if discrete else tuple(actions.high.reshape(-1).tolist()),
     )
+
+
+def some_actions(space: Any) -> Iterator[Any]:
+    """Actions without end, as `step` takes them: of a Discrete space one after the other, of a Box at random."""
+    if isinstance(space, Discrete):
+        for t in itertools.count():
+            yield int(space.start) + t % int(space.n)
+    rng = np.random.default_rng(0)
+    while True:
+        numbers = random_reals(space, rng, 1)[:, 0].tolist()
+        yield tuple(numbers) if len(numbers) > 1 else numbers[0]
+
+
+def random_reals(space: Any, rng: np.random.Generator, size: int) -> np.ndarray:
+    """Random points of a Box of K numbers, (K, size): uniform between finite bounds, else normal numbers, clipped."""
+    low, high = space.low.reshape(-1, 1).astype(float), space.high.reshape(-1, 1).astype(float)
+    bounded = np.isfinite(low) & np.isfinite(high)
+    least, width = np.where(bounded, low, 0.0), np.where(bounded, high - low, 0.0)
+    shape = (len(low), size)
+    return np.clip(np.where(bounded, least + width * rng.random(shape), rng.normal(size=shape)), low, high)
 
 
 def _check_methods(cls: type, label: str) -> None:
@@ -111,13 +145,12 @@ def _spaces(env: Any, label: str) -> tuple[Any, Any]:
             f"{label} has the observation space {seen}: it must be gymnasium.spaces.Discrete, or a Box of shape () or "
             f"(n,)."
         )
-    if isinstance(actions, Box):
-        raise PgfastError(
-            f"{label} has the action space {actions}: the policies of this version of pgfast choose among discrete "
-            f"actions (gymnasium.spaces.Discrete)."
+    real = isinstance(actions, Box) and actions.low.dtype.kind == "f" and actions.low.ndim <= 1 and actions.low.size
+    if not real and not isinstance(actions, Discrete):
+        raise EnvironmentFault(
+            f"{label} has the action space {actions}: it must be gymnasium.spaces.Discrete, or a Box of floats of "
+            f"shape () or (n,)."
         )
-    if not isinstance(actions, Discrete):
-        raise EnvironmentFault(f"{label} has the action space {actions}: it must be gymnasium.spaces.Discrete.")
     return seen, actions
 
 
@@ -149,8 +182,7 @@ def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tup
     state = call_method(env, label, "reset", make_key())
     start = like = _state(state, label, "reset")
     _observe(env, label, seen, state, "reset")
-    for t in range(steps):
-        action = int(actions.start) + t % int(actions.n)
+    for t, action in zip(range(steps), some_actions(actions), strict=False):
         result = call_method(env, label, "step", state, action, make_key(step=t + 1))
         if not isinstance(result, tuple) or len(result) != 3:
             raise EnvironmentFault(f"{label}: step gives {result!r}: it must be (next state, reward, terminated).")
@@ -166,7 +198,7 @@ def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tup
     return like, _observe(env, label, seen, like, "reset")
 
 
-def _check_reward(reward: Any, action: int, label: str) -> None:
+def _check_reward(reward: Any, action: Any, label: str) -> None:
     if isinstance(reward, bool | np.bool_) or not _is_number(reward):
         raise EnvironmentFault(f"{label}: step gives the reward {reward!r}: it must be a number.")
     if not math.isfinite(reward):
@@ -268,4 +300,4 @@ def _optimum(env: Any, label: str) -> float | None:
         ) from error
 
 
-__all__ = ["ENGINE_LIMIT", "Traits", "call_method", "probe"]
+__all__ = ["ENGINE_LIMIT", "Traits", "call_method", "probe", "random_reals", "some_actions"]

@@ -1,8 +1,9 @@
 """The hooks that kernels call; each stands for the method of that name of its first argument.
 
-An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. A policy has `act`,
-`score`, `expand`, `prepare` and `tape_score`; the workspace it needs is handled by a memory. Feature maps have `write`
-(x(s)) or `write_all` (x(s, a)). An algorithm weighs rewards and scores; a step rule moves parameters.
+An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. What its actions are,
+whole or real numbers, says how they are drawn and taken. A policy has `act`, `score`, `expand`, `prepare` and
+`tape_score`; the workspace it needs is handled by a memory. Feature maps have `write` (x(s)) or `write_all` (x(s, a)).
+An algorithm weighs rewards and scores; a step rule moves parameters.
 """
 
 from __future__ import annotations
@@ -21,19 +22,23 @@ def _state_itself(env: Any, state: Any) -> Any:
     return state
 
 
-def _no_entropy(memory: Any, w: Any, i: Any) -> Any:
-    return 0.0
-
-
 observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
 
 # feature maps
 write = hook("write")  # (map, env, like, n, state, state_int, x)
 write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 
+# actions of a kind
+draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
+advance = hook("advance")  # (actions, n, late, sharing, lanes)
+taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it; it gets no array: where tables
+# are looked up, LLVM would lose sight of what shares memory with what
+hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
+
 # policy
 act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
 score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
+weigh_entropy = hook("weigh_entropy")  # (policy, n, scale, lanes, m): m.q += scale · weight · that of ∇H
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0
@@ -47,7 +52,6 @@ begin = hook("begin")  # (memory, w, i)
 clear = hook("clear")  # (memory, w, i)
 end = hook("end")  # (memory, algorithm, learner, w, accounts, account, i)
 collect = hook("collect")  # (memory, w, accounts, account, i)
-take_entropy = optional_hook("take_entropy", _no_entropy)  # (memory, w, i) -> float: summed since last taken
 improve = hook("improve")  # (memory, policy, algorithm, optimisation, learner, accounts, i, w, room) -> bool
 move = hook("move")  # (memory, w, source, target)
 

@@ -19,6 +19,10 @@ environment's step draws, steps 2j and 2j + 1 have numbers 0, 1 and 2, 3 of the 
 4j + 3 one number each. ``uniform(key, i)`` with i > 0 is number 3 + i of its own step. Whole numbers from ``randint``
 are those of double precision. The precision is that of the number in the key.
 
+A policy of real actions takes standard normal numbers: pairs by Box and Muller (1958) from the numbers of a block,
+block after block of the family POLICY. The first of the steps that share a block, two in double precision and four in
+single where the environment's step draws nothing, else one and two, has the numbers of all of them, step after step.
+
 Words are uint64 values below 2**32: products stay exact and vectorise.
 """
 
@@ -30,7 +34,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import as_bits, as_float, by_precision, leaf
-from pgfast.vmath import cos, log, sqrt
+from pgfast.vmath import cos, log, sincos, sqrt
 
 TRAIN, EVALUATE, PREDICT, PROBE = 0, 1, 2, 3  # streams
 UNIFORM, NORMAL, RANDINT, POLICY = 0, 1, 2, 3  # families
@@ -46,6 +50,7 @@ _32, _20, _12, _8 = np.uint64(32), np.uint64(20), np.uint64(12), np.uint64(8)
 _2, _1, _0 = np.uint64(2), np.uint64(1), np.uint64(0)
 _ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 _FAMILY = np.uint64(16)
+_POLICY = np.uint64(POLICY << 16)
 
 
 class Key(NamedTuple):
@@ -113,6 +118,36 @@ def first_number_single(like, c0, c1, c2, c3, k0, k1):
 def first_number(like, c0, c1, c2, c3, k0, k1):
     """``uniform(key, 0)`` of the step with this counter, where steps draw numbers: in the precision of `like`."""
     return first_block(c0, c1, c2, c3, k0, k1)[1]
+
+
+@leaf
+def normal_pair(u, v):
+    """Two independent standard normal numbers from two uniform ones (Box and Muller 1958)."""
+    radius = sqrt(-2.0 * log(1.0 - u))
+    sine, cosine = sincos(6.283185307179586 * v)
+    return radius * cosine, radius * sine
+
+
+@leaf
+def policy_words(c0, c1, c2, c3, k0, k1, block):
+    """The random words of a block of the policy's own."""
+    return philox(c0, c1, c2, c3 + _POLICY + np.uint64(block), k0, k1, ROUNDS)
+
+
+@leaf
+def normal_block(c0, c1, c2, c3, k0, k1, block):
+    """The policy's normal numbers 2 block and 2 block + 1."""
+    w0, w1, w2, w3 = policy_words(c0, c1, c2, c3, k0, k1, block)
+    return normal_pair(to_unit(w0, w1), to_unit(w2, w3))
+
+
+@leaf
+def normal_block_single(c0, c1, c2, c3, k0, k1, block):
+    """The policy's normal numbers 4 block to 4 block + 3 in single precision."""
+    w0, w1, w2, w3 = policy_words(c0, c1, c2, c3, k0, k1, block)
+    first, second = normal_pair(to_unit_single(w0), to_unit_single(w1))
+    third, fourth = normal_pair(to_unit_single(w2), to_unit_single(w3))
+    return first, second, third, fourth
 
 
 @leaf

@@ -19,11 +19,11 @@ _ADVICE = "use numbers, tuples, min, max, abs, and the functions of math and pgf
 
 def rehearse(env: Any, traits: Traits) -> None:
     """Compile every method that kernels call; raises EnvironmentFault for one that they couldn't."""
-    state, seen, action, key = traits.like, traits.observation, traits.first_action, make_key()
+    state, seen, action, key = traits.like, traits.observation, traits.action, make_key()
     _compile(env, traits, "reset", (key,), state)
     _compile(env, traits, "step", (state, action, key), (state, 0.0, True))
     _compile(env, traits, "observe", (state,), seen if traits.n_observations is not None else as_floats(seen))
-    if hasattr(env, "features"):
+    if hasattr(env, "features") and traits.n_actions:
         _compile(env, traits, "features", (seen, action), as_floats(env.features(seen, action)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,13 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
+
+
+class Gaussian(NamedTuple):
+    """What real actions are drawn from, each number by itself: floats, or arrays (…) or (…, K)."""
+
+    mean: Any
+    std: Any
 
 
 def interval(values: np.ndarray) -> Interval:

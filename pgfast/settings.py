@@ -30,7 +30,7 @@ class Settings:
     env: str
     env_parameters: dict[str, Any] = field(default_factory=dict)
     algorithm: str = _choice("reinforce", "What learns: reinforce.")
-    policy: str = _choice("auto", "auto, tabular, linear or state-action.")
+    policy: str = _choice("auto", "auto, tabular, linear, state-action or gaussian.")
     bias: bool = _choice(True, "A constant feature beside the observation's numbers.")
     gamma: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
         1.0, "Discount γ of the returns credited to actions, from 0 to 1."
@@ -49,6 +49,9 @@ class Settings:
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")
     theta0: list[float] | float = _choice(0.0, "First θ: a number for all, or a list of them.")
+    std0: list[float] | float | None = _choice(
+        None, "First standard deviation of a gaussian policy: a number, or a list of one for each of an action."
+    )
     batch: Count = _choice(64, "Episodes per update.")
     episodes: Count = _choice(20_000, "Episodes of each run.")
     runs: Annotated[int, Ge(1), Lt(2**24)] = _choice(1, "Independent runs.")

@@ -170,7 +170,7 @@ class Job:
             first_episode=self.first,
             last_episode=self.last,
             max_steps=np.dtype(precision.word).type(problem.traits.max_steps),
-            first_action=problem.traits.first_action,
+            actions=problem.traits.actions,
             log_every=self.log_every or 2**40,
             tallied=max(min(precision.tallied, 2**31 // problem.traits.max_steps), batch if self.learn else 1),
             log_origin=self.first if self.log_origin is None else self.log_origin,
@@ -193,7 +193,7 @@ class Job:
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False)
         lists = model.tabular and model.n_rows > LISTS_FROM and not problem.in_loop
-        n_actions = model.n_actions if model.tabular else 0
+        n_actions = model.n_outputs if model.tabular else 0
         return make_accounts(count, model.n_rows, problem.values, problem.counts, n_actions, lists)
 
     def _worker(self) -> Worker:
@@ -202,7 +202,7 @@ class Job:
         return Worker(
             model.workspace(problem.traits.like, problem.values, problem.in_loop),
             model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),
-            make_room(model.n_parameters, problem.values, model.n_actions, model.n_states),
+            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
             self.shared if self.shared is not None else self._accounts(LANES),
         )
 

@@ -58,6 +58,63 @@ class Drift(NamedTuple):
         return x * action, speed * action, both + action * action, 1.0 if action == 0 else t
 
 
+class Glider(NamedTuple):
+    """A point on a line, pushed by a real number: nothing is left to chance but where it starts."""
+
+    spread: float = 1.0
+    low: float = -1.0
+    high: float = 2.0
+
+    max_steps = 9
+
+    @property
+    def observation_space(self):
+        return Box(-np.inf, np.inf, (2,), np.float64)
+
+    @property
+    def action_space(self):
+        return Box(self.low, self.high, (1,), np.float32)
+
+    def reset(self, key):
+        return self.spread * (uniform(key, 0) - 0.5), 0.1 * uniform(key, 1)
+
+    def step(self, state, action, key):
+        x, speed = state
+        speed = 0.7 * speed + 0.3 * action
+        x = x + speed
+        return (x, speed), 1.0 - x * x - 0.1 * action * action, abs(x) > 1.8
+
+
+class Raft(NamedTuple):
+    """Two forces, one of them without bounds, against a drift that changes; an int in the state, and both ends."""
+
+    noise: float = 0.8
+
+    max_steps = 9
+
+    @property
+    def observation_space(self):
+        return Box(-np.inf, np.inf, (3,), np.float64)
+
+    @property
+    def action_space(self):
+        return Box(np.array([-0.5, -np.inf]), np.array([1.0, np.inf]), dtype=np.float64)
+
+    def reset(self, key):
+        return uniform(key, 0) - 0.5, uniform(key, 1) - 0.5, 0
+
+    def step(self, state, action, key):
+        x, y, t = state
+        along, across = action
+        x = x + 0.5 * along + self.noise * (uniform(key, 0) - 0.5)
+        y = 0.8 * y + 0.3 * across + self.noise * (uniform(key, 1) - 0.5)
+        return (x, y, t + 1), 1.0 - x * x - y * y - 0.1 * across * across, x * x + y * y > 2.5
+
+    def observe(self, state):
+        x, y, t = state
+        return x, y, 0.1 * t
+
+
 def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularMDP:
     """Every transition pays, and the last state ends the episode."""
     rng = np.random.default_rng(seed)
@@ -81,6 +138,8 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
         "theta0": list(np.linspace(-1, 1, 8)),
         "lr": 0.1,
     },
+    "glider": {"env": Glider(), "theta0": [0.3, -0.2, -0.4, -0.3], "lr": 0.03},
+    "raft": {"env": Raft(), "std0": [0.4, 0.9], "theta0": list(np.linspace(-0.3, 0.4, 10)), "lr": 0.03},
 }
 SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many runs as to be worth it; the last update
     "batches": {"batch": 17, "runs": 2, "episodes": 38},  # of each has fewer episodes
@@ -106,6 +165,10 @@ SHORT = {  # name: problem, schedule and settings
     "tabular runs": ("tabular", "runs", {"baseline": "mean", "optimizer": "momentum"}),
     "tabular in_loop": ("tabular", "in_loop", {"baseline": "value", "entropy": 0.1}),
     "cartpole runs": ("cartpole", "runs", {"baseline": "mean", "episodes": 4}),
+    "glider batches": ("glider", "batches", {"baseline": "mean", "entropy": 0.1}),
+    "raft batches": ("raft", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
+    "raft runs": ("raft", "runs", {"baseline": "batch", "entropy": 0.1}),
+    "raft in_loop": ("raft", "in_loop", {"baseline": "value", "entropy": 0.1, "lr": 0.003}),
     **{
         f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
         for problem, schedule, changes in [
@@ -113,6 +176,8 @@ SHORT = {  # name: problem, schedule and settings
             ("linear", "runs", {"baseline": "value", "discount_factor": True}),
             ("corridor", "runs", {"baseline": "mean", "returns": "whole", "optimizer": "rmsprop"}),
             ("cartpole", "batches", {"baseline": "mean", "runs": 1}),
+            ("glider", "batches", {"baseline": "mean", "entropy": 0.1}),
+            ("raft", "runs", {"baseline": "batch", "entropy": 0.1, "optimizer": "adam"}),
         ]
     },
 }
@@ -124,6 +189,9 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
     "features runs": ("features", "runs", {"baseline": "value", "entropy": 0.1}),
     "features in_loop": ("features", "in_loop", {"baseline": "value", "discount_factor": True}),
     "cartpole batches": ("cartpole", "batches", {"baseline": "value", "episodes": 17, "runs": 1}),
+    "glider runs": ("glider", "runs", {"baseline": "value", "returns": "whole", "discount_factor": True}),
+    "glider in_loop": ("glider", "in_loop", {"baseline": "mean", "optimizer": "momentum", "lr": 0.0005}),
+    "raft in_loop in single precision": ("raft", "in_loop", {"baseline": "mean", "precision": "float32", "lr": 0.001}),
     "features runs in single precision": ("features", "runs", {"baseline": "batch", "precision": "float32"}),
     "one-hot in_loop in single precision": ("one-hot", "in_loop", {"baseline": "mean", "precision": "float32"}),
 }

@@ -1,7 +1,8 @@
 """What the kernels compute, once more: one number at a time, as the textbooks write it.
 
-Every policy here is a softmax over preferences that are linear in its parameters: h = x θ, where row b of the matrix x
-(A, P) is ∇h_b at the observation in question. A actions, P parameters, T steps of an episode.
+A softmax policy's preferences are linear in its parameters: h = x θ, where row b of the matrix x (A, P) is ∇h_b at the
+observation in question. A actions, P parameters, T steps of an episode; a Gaussian policy has K numbers to an action,
+and D features x.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.random import TRAIN, make_key
+from pgfast.random import POLICY, TRAIN, make_key
 
 MASK = 0xFFFFFFFF
 
@@ -73,6 +74,61 @@ def entropy_gradient(x, theta):
     return -(p * (np.log(p) + entropy(x, theta))) @ x
 
 
+class Softmax:
+    """A policy that chooses among actions."""
+
+    def __init__(self, traits):
+        self.first = traits.first_action
+
+    def act(self, x, theta, numbers):
+        """(what has a score, what the environment gets, −log π)"""
+        p = softmax(x @ theta)
+        action = int(np.sum(np.cumsum(p)[:-1] <= numbers.uniform()))
+        return action, action + self.first, -np.log(p[action])
+
+    score, entropy, entropy_gradient = staticmethod(score), staticmethod(entropy), staticmethod(entropy_gradient)
+
+
+class Gaussian:
+    """a_k ~ N(middle_k + w_k · x, σ_k²) with log σ_k = log std0_k + ρ_k; a row of θ (K, D + 1) is w_k and ρ_k."""
+
+    def __init__(self, space, std0=None):
+        low, high = space.low.reshape(-1).astype(float), space.high.reshape(-1).astype(float)
+        bounded = np.isfinite(high - low)
+        self.low, self.high = low, high
+        self.middle = np.array([(a + b) / 2 if both else 0.0 for a, b, both in zip(low, high, bounded, strict=True)])
+        widths = [b - a if both else np.sqrt(12) for a, b, both in zip(low, high, bounded, strict=True)]
+        self.std0 = np.array(widths) / np.sqrt(12) if std0 is None else np.zeros(len(low)) + std0
+
+    def distribution(self, x, theta):
+        """μ and σ, each (K,)."""
+        rows = theta.reshape(len(self.low), -1)
+        return self.middle + rows[:, :-1] @ x, self.std0 * np.exp(rows[:, -1])
+
+    def act(self, x, theta, numbers):
+        """As of `Softmax`; the log has the entropy itself, so that −log π isn't asked for."""
+        mean, std = self.distribution(x, theta)
+        drawn = mean + std * [numbers.normal(k, len(mean)) for k in range(len(mean))]
+        taken = np.clip(drawn, self.low, self.high).tolist()
+        return drawn, tuple(taken) if len(taken) > 1 else taken[0], 0.0
+
+    def log_density(self, x, theta, drawn):
+        mean, std = self.distribution(x, theta)
+        return float(np.sum(-(((drawn - mean) / std) ** 2) / 2 - np.log(std) - np.log(2 * np.pi) / 2))
+
+    def score(self, x, theta, drawn):
+        mean, std = self.distribution(x, theta)
+        z = (drawn - mean) / std
+        return np.column_stack([np.outer(z / std, x), z**2 - 1]).reshape(-1)
+
+    def entropy(self, x, theta):
+        return float(np.sum(np.log(self.distribution(x, theta)[1]) + np.log(2 * np.pi * np.e) / 2))
+
+    def entropy_gradient(self, x, theta):
+        k = len(self.low)
+        return np.column_stack([np.zeros((k, len(x))), np.ones(k)]).reshape(-1)
+
+
 def one_hot(index, n):
     return np.eye(n)[index]
 
@@ -93,6 +149,8 @@ class Features:
         n, first = self.traits.n_actions, self.traits.first_action
         if self.name == "tabular":
             return np.kron(self.v(observation), np.eye(n))
+        if self.name == "gaussian":
+            return self.v(observation)
         if self.name == "linear":
             return np.kron(np.eye(n), self.v(observation))
         if hasattr(self.env, "features"):
@@ -113,9 +171,10 @@ def discounted_returns(rewards, gamma):
 
 @dataclass
 class Episode:
+    policy: Any
     x: list[np.ndarray] = field(default_factory=list)
     v: list[np.ndarray] = field(default_factory=list)
-    actions: list[int] = field(default_factory=list)
+    actions: list[Any] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
     entropy: float = 0.0  # Σ_t H(π(·|S_t))
     surprise: float = 0.0  # −Σ_t log π(A_t|S_t)
@@ -134,9 +193,9 @@ class Episode:
 
     def gradient(self, t, theta, delta, settings):
         """Step t's part of the estimate: w_t (δ_t ∇ log π(A_t|S_t) + β ∇H(π(·|S_t)))."""
-        direction = delta * score(self.x[t], theta, self.actions[t])
+        direction = delta * self.policy.score(self.x[t], theta, self.actions[t])
         if settings.entropy:
-            direction = direction + settings.entropy * entropy_gradient(self.x[t], theta)
+            direction = direction + settings.entropy * self.policy.entropy_gradient(self.x[t], theta)
         return self.weights(settings)[t] * direction
 
     def estimate(self, theta, baseline, settings):
@@ -172,6 +231,37 @@ class StepRule:
         return (self.m / (1 - s.momentum**self.t)) / (np.sqrt(self.v / (1 - s.beta2**self.t)) + s.epsilon)
 
 
+@dataclass
+class Numbers:
+    """What the policy draws with at time t of an episode: where the environment leaves a number, it takes that too."""
+
+    seed: int
+    run: int
+    episode: int
+    t: int
+    paired: bool  # the environment's steps draw nothing
+    precision: str
+
+    @property
+    def sharing(self):
+        """Steps that have their numbers from the same blocks."""
+        return (4 if self.precision == "float32" else 2) // (1 if self.paired else 2)
+
+    def number(self, j, family):
+        """The j-th number in [0, 1) of the first of these steps."""
+        draw = number_single if self.precision == "float32" else number
+        return draw(self.seed, self.run, self.episode, self.t - self.t % self.sharing + 1, j, family)
+
+    def uniform(self):
+        return self.number(self.t % self.sharing * (1 if self.paired else 2), 0)
+
+    def normal(self, k, size):
+        """The k-th of the step's `size` normal numbers, by Box and Muller (1958)."""
+        j = self.t % self.sharing * size + k
+        u, v = self.number(j - j % 2, POLICY), self.number(j - j % 2 + 1, POLICY)
+        return np.sqrt(-2 * np.log(1 - u)) * (np.sin if j % 2 else np.cos)(2 * np.pi * v)
+
+
 class Trainer:
     """One run: plays an engine's environment in plain Python, and learns as the engine's settings say."""
 
@@ -179,6 +269,8 @@ class Trainer:
         self.settings, self.env, self.traits, self.run = engine.settings, engine._problem.env, engine.traits, run
         self.precision = "float64" if engine.model.tabular else engine.settings.precision
         self.features = Features(engine)
+        real = engine.model.name == "gaussian"
+        self.policy = Gaussian(self.env.action_space, self.settings.std0) if real else Softmax(self.traits)
         self.theta = engine.theta[run].reshape(-1)
         self.weights = np.zeros(engine.model.n_values)  # of the learned baseline
         self.rule, self.value_rule = StepRule(engine.settings), StepRule(engine.settings)
@@ -188,34 +280,24 @@ class Trainer:
 
     def play(self, number_of_episode):
         """One episode with θ as it is."""
-        seed, run, env, episode = self.settings.seed, self.run, self.env, Episode()
+        seed, run, env, episode = self.settings.seed, self.run, self.env, Episode(self.policy)
         state = env.reset(make_key(seed, run, number_of_episode, 0, TRAIN, self.precision))
         for t in range(self.traits.max_steps):
             observation = env.observe(state) if hasattr(env, "observe") else state
             x = self.features.x(observation)
-            p = softmax(x @ self.theta)
-            u = self.policys_number(number_of_episode, t)
-            action = int(np.sum(np.cumsum(p)[:-1] <= u))
+            numbers = Numbers(seed, run, number_of_episode, t, self.traits.paired, self.precision)
+            action, taken, surprise = self.policy.act(x, self.theta, numbers)
             key = make_key(seed, run, number_of_episode, t + 1, TRAIN, self.precision)
-            state, reward, terminated = env.step(state, action + self.traits.first_action, key)
+            state, reward, terminated = env.step(state, taken, key)
             episode.x.append(x)
             episode.v.append(self.features.v(observation))
             episode.actions.append(action)
             episode.rewards.append(float(reward))
-            episode.entropy += entropy(x, self.theta)
-            episode.surprise -= np.log(p[action])
+            episode.entropy += self.policy.entropy(x, self.theta)
+            episode.surprise += surprise
             if terminated:
                 break
         return episode
-
-    def policys_number(self, episode, t):
-        """What the action at time t is drawn with: where the environment leaves a number, the policy takes it."""
-        seed, run, paired = self.settings.seed, self.run, self.traits.paired
-        if self.precision == "float32":
-            late = t % 4 if paired else t % 2
-            return number_single(seed, run, episode, t - late + 1, late if paired else 2 * late)
-        late = t % 2 if paired else 0
-        return number(seed, run, episode, t - late + 1, late)
 
     def baseline(self, batch, i):
         """b_t of the i-th episode of a batch, with the value function as it is."""

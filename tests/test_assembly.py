@@ -42,6 +42,18 @@ def test_lanes_are_vector_code(problem, schedule, monkeypatch, tmp_path):
     assert count("vpmuludq", code) >= 14  # two products in each of Philox's seven rounds
 
 
+def test_lanes_with_real_actions_are_vector_code(monkeypatch, tmp_path):
+    code = machine_code(problems.short_engine("glider batches"), monkeypatch, tmp_path)
+    assert count(ARITHMETIC, code) > 200  # on processors with AVX2 or AVX-512: from 360 on
+    assert count("vsqrtpd", code) >= 1  # of Box and Muller's radius
+    assert count("vdivpd", code) >= 1  # in its logarithm
+    assert count("vpmuludq", code) >= 14
+    code = machine_code(problems.short_engine("glider batches in single precision"), monkeypatch, tmp_path)
+    assert count(SINGLE, code) > 200
+    assert count("vsqrtps", code) >= 1
+    assert count(r"vcvt(?:ps2pd|pd2ps)", code) == 0
+
+
 def test_lanes_in_single_precision_are_vector_code_without_conversions(monkeypatch, tmp_path):
     """One number of another width in a loop over lanes halves its speed."""
     code = machine_code(problems.short_engine("cartpole batches in single precision"), monkeypatch, tmp_path)

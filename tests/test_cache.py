@@ -75,7 +75,7 @@ from pgfast.probe import probe
 source = find(sys.argv[1], dict(a.split("=") for a in sys.argv[2:]))
 traits = probe(source)
 w = sample_workspace(traits.like, traits.observation)
-arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, 0), w
+arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, traits.actions), w
 if not begin_turn.is_ready(*arguments):
     from pgfast.rehearsal import rehearse
 
@@ -248,7 +248,7 @@ def prepared() -> bool:
     source = find("ShortCorridor")
     traits = probe(source)
     workspace = sample_workspace(traits.like, traits.observation)
-    arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, 0), workspace
+    arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, traits.actions), workspace
     return Kernel(begin_turn.function).prepare(*arguments).cache_hit
 
 

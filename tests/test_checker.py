@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 import numpy as np
+import problems
 import pytest
 from gymnasium.spaces import Box, Discrete
 
@@ -28,6 +29,15 @@ def test_bundled_environments(env: str) -> None:
     assert report.checks[4].message == f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
     assert report.facts["vectorised"] or env in ("CliffWalking-v1", "Garnet")  # look-ups depend on the processor
     assert report.facts["ns_per_step"] > 0.0
+
+
+@pytest.mark.parametrize(("env", "precision"), [(problems.Glider(), "float64"), (problems.Raft(), "float32")])
+def test_real_actions(env: NamedTuple, precision: str) -> None:
+    report = check(env, precision=precision)
+    assert report.ok, report
+    assert report.checks[4].message == f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
+    assert report.facts["vectorised"]
+    assert report.facts["actions"].startswith("Box(")
 
 
 def test_facts_of_the_corridor() -> None:

@@ -74,7 +74,8 @@ PROTOCOL = {
                        "Corridor has the observation space MultiDiscrete([2 3]): it must be gymnasium.spaces.Discrete, "
                        "or a Box of shape () or (n,)."),
     "pairs of actions": ("Discrete(2)", "MultiDiscrete([2, 3])",
-                         "Corridor has the action space MultiDiscrete([2 3]): it must be gymnasium.spaces.Discrete."),
+                         "Corridor has the action space MultiDiscrete([2 3]): it must be gymnasium.spaces.Discrete, "
+                         "or a Box of floats of shape () or (n,)."),
     "max_steps": ("max_steps = 100", "max_steps = -1",
                   "Corridor: max_steps is -1: it must be a whole number of at least 1, or None."),
     "optimum": ("max_steps = 100", "optimum = 'high'",
@@ -123,10 +124,12 @@ def test_protocol(write: Write, name: str) -> None:
     assert sentence(write(changed(old, new))) == f"my_env.py, {words}"
 
 
-def test_actions_that_are_numbers(write: Write) -> None:
-    path = write(changed("return Discrete(2)", "return Box(-1.0, 1.0, (1,))"))
-    with pytest.raises(PgfastError, match="choose among discrete actions") as caught:
-        Engine(path)
+def test_a_table_is_no_policy_for_actions_that_are_numbers(write: Write) -> None:
+    step = changed("state = max(state + 2 * right - 1, 0)", "state = max(state + (1 if right > 0.0 else -1), 0)")
+    path = write(step.replace("return Discrete(2)", "return Box(-1.0, 1.0, (1,))"))
+    assert Engine(path).model.name == "gaussian"
+    with pytest.raises(PgfastError, match="policy is 'tabular', but the actions are real numbers") as caught:
+        Engine(path, policy="tabular")
     assert not isinstance(caught.value, EnvironmentFault)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Annotated, Any
 
 import typer
@@ -64,7 +65,7 @@ def info(
         "description": inspect.getdoc(cls) or "",
         "parameters": own,
         "observations": _observations(traits),
-        "actions": traits.n_actions,
+        "actions": _actions(traits),
         "max_steps": traits.max_steps if traits.limited else None,
         "optimum": engine.optimum,
         "policy": engine.model.name,
@@ -78,6 +79,22 @@ def _observations(traits: Any) -> dict[str, Any]:
     if traits.n_observations is not None:
         return {"discrete": True, "n": traits.n_observations}
     return {"discrete": False, "n": len(traits.observation) if isinstance(traits.observation, tuple) else 1}
+
+
+def _actions(traits: Any) -> Any:
+    """How many there are; or of real ones, how many numbers and their bounds, None where there is none."""
+    if traits.n_actions:
+        return traits.n_actions
+    low, high = ([x if math.isfinite(x) else None for x in bound] for bound in (traits.low, traits.high))
+    return {"n": len(low), "low": low, "high": high}
+
+
+def _actions_in_words(actions: Any) -> str:
+    if isinstance(actions, int):
+        return str(actions)
+    low, high = (["∞" if x is None else f"{x:g}" for x in actions[bound]] for bound in ("low", "high"))
+    spans = dict.fromkeys(f"{'−' * (a == '∞')}{a} to {b}" for a, b in zip(low, high, strict=True))
+    return f"{actions['n']} real number{'s' if actions['n'] > 1 else ''}, from {', '.join(spans)}"
 
 
 def _parameters(definition: Any) -> dict[str, Any]:
@@ -98,7 +115,7 @@ def _describe(data: dict[str, Any]) -> Any:
     seen = data["observations"]
     rows = [
         ("observations", f"{seen['n']} different ones" if seen["discrete"] else f"{seen['n']} real numbers"),
-        ("actions", str(data["actions"])),
+        ("actions", _actions_in_words(data["actions"])),
         ("time limit", f"{data['max_steps']:,} steps" if data["max_steps"] else "none of its own"),
         ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
         ("policy", f"{data['policy']}, {data['n_parameters']:,} parameters"),

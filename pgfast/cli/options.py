@@ -57,8 +57,9 @@ def _metavar(annotation: str) -> str:
 def given(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that were given, as `Settings` takes them."""
     chosen = {name: value for name, value in settings.items() if value is not None}
-    if "theta0" in chosen:
-        chosen["theta0"] = numbers("theta0", chosen["theta0"])
+    for name in ("theta0", "std0"):
+        if name in chosen:
+            chosen[name] = numbers(name, chosen[name])
     return chosen
 
 

@@ -19,6 +19,7 @@ from pgfast.compiler import (
     kernel,
     leaf,
     routine,
+    wide,
     yield_processor,
 )
 from pgfast.kernels.accounts import clear_account, fold
@@ -40,7 +41,7 @@ from pgfast.kernels.lanes import (
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
 from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
-from pgfast.protocol import begin, clear, end, load, move, take_entropy
+from pgfast.protocol import begin, clear, end, load, move
 
 _PHASE_BITS = 32
 _SPINS = 256
@@ -69,8 +70,8 @@ def open_lane(env, like, memory, plan, learner, w, i, run, episode):
     w.lanes.run[i] = run
     w.lanes.likelihood[i] = 1.0
     w.lanes.exponent[i] = 0
+    w.lanes.entropy[i] = 0.0
     clear(memory, w, i)
-    take_entropy(memory, w, i)
     load(memory, learner, w, i, run)
     start_episode(env, like, memory, plan, w, i, episode)
 
@@ -81,7 +82,7 @@ def close_lane(w, memory, accounts, i):
     lanes = w.lanes
     account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
     count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
-    accounts.sums[account, accounts.stats_at + ENTROPY] += take_entropy(memory, w, i)
+    accounts.sums[account, accounts.stats_at + ENTROPY] += wide(lanes.entropy[i])
     if i != last:
         move_lane(lanes, last, i)
         move(memory, w, last, i)

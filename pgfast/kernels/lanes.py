@@ -27,8 +27,8 @@ from pgfast.compiler import (
     short,
     store_column,
 )
-from pgfast.protocol import act, learn, reset, step, weigh
-from pgfast.random import Key, first_block, first_block_single, first_number
+from pgfast.protocol import act, advance, draw, learn, reset, step, taken, weigh
+from pgfast.random import Key, first_number
 
 # entries of `control`
 ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED = range(10)
@@ -58,8 +58,9 @@ _LOW, _BYTE, _12BITS = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(0xFFF)
 _32, _24, _40, _20, _18 = np.uint64(32), np.uint64(24), np.uint64(40), np.uint64(20), np.uint64(18)
 
 
-def lane_fields(like: Any, precision: Precision = DOUBLE) -> list[Field]:
-    """What every lane has, whatever its policy; `like` is a value shaped like the environment's state."""
+def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> list[Field]:
+    """What every lane has, whatever its policy; `like` is a value shaped like the environment's state, `n_reals` the
+    numbers of an action that is not a whole one."""
     real, whole, word, numbers, _ = precision
     elements = like if isinstance(like, tuple) else (like,)
     n_floats = sum(isinstance(x, float) for x in elements)
@@ -69,7 +70,9 @@ def lane_fields(like: Any, precision: Precision = DOUBLE) -> list[Field]:
         ("state_int", whole, (max(1, n_ints), LANES)),
         ("counter", word, (4, LANES)),  # Philox counter; word 0 is t + 1
         ("uniforms", real, (numbers, LANES)),  # the policy's and the environment's of this step, and later ones'
+        ("normals", real, (numbers * n_reals, LANES)),  # the policy's of this step, and later ones'
         ("action", whole, (LANES,)),
+        ("reals", real, (n_reals, LANES)),  # the action, where it is of real numbers
         ("probability", real, (LANES,)),  # of the action; 1 where the episode had ended before
         ("reward", real, (LANES,)),
         ("live", real, (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
@@ -83,6 +86,7 @@ def lane_fields(like: Any, precision: Precision = DOUBLE) -> list[Field]:
         ("entry", real, (LANES,)),  # the weight with which it enters the eligibility trace
         ("likelihood", real, (LANES,)),  # product of the probabilities of the actions taken since it was last noted,
         ("exponent", whole, (LANES,)),  # times 2 to this power
+        ("entropy", real, (LANES,)),  # of policies that know it instead: its sum over these steps
         ("run", "i8", (LANES,)),
         ("slot", "i8", (LANES,)),  # which share of the run's episodes
         ("episode", "i8", (LANES,)),
@@ -181,29 +185,6 @@ def factors(row):
     return 16
 
 
-def draw_single(n, counter, k0, k1, uniforms):
-    """As `draw` in single precision."""
-    for i in range(n):
-        uniforms[0, i], uniforms[1, i], uniforms[2, i], uniforms[3, i] = first_block_single(
-            counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1
-        )
-
-
-@by_precision(draw_single)
-def draw(n, counter, k0, k1, uniforms):
-    """The numbers of the block at each lane's counter."""
-    for i in range(n):
-        uniforms[0, i], uniforms[1, i] = first_block(counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1)
-
-
-@lane_kernel
-def advance(n, first, used, uniforms):
-    """The numbers from row `first` on become those of this step, which uses one or two."""
-    for r in range(used):
-        for i in range(n):
-            uniforms[r, i] = uniforms[first + r, i]
-
-
 @gather_kernel
 def step_environment(n, env, like, plan, lanes):
     """One step of the environment in each lane whose episode is going on; plan.max_steps truncates. A lane that
@@ -215,7 +196,8 @@ def step_environment(n, env, like, plan, lanes):
         key = Key(
             t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i]
         )
-        action = whole(lanes.action[i] + plan.first_action, lanes.live[i])
+        real = load_column(lanes.reals, lanes.state_int, i, plan.actions.like)
+        action = taken(plan.actions, lanes.action[i], real, lanes.live[i])
         state = load_column(lanes.state, lanes.state_int, i, like)
         state, reward, terminated = step(env, state if running else like, action, key)
         store_column(lanes.state, lanes.state_int, i, state, like)
@@ -276,10 +258,9 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     lanes = w.lanes
     late = lanes.control[TURN] % plan.sharing
     if late == 0:
-        draw(n, lanes.counter, plan.k0, plan.k1, lanes.uniforms)
+        draw(plan.actions, n, plan.sharing, plan.k0, plan.k1, lanes)
     else:
-        used = lanes.uniforms.shape[0] // plan.sharing
-        advance(n, late * used, used, lanes.uniforms)
+        advance(plan.actions, n, late, plan.sharing, lanes)
     act(policy, env, like, n, w, learner, plan.deterministic)
     step_environment(n, env, like, plan, lanes)
     if plan.learn == 1:
@@ -365,6 +346,7 @@ def move_lane(lanes, source, target):
     lanes.discount[target] = lanes.discount[source]
     lanes.likelihood[target] = lanes.likelihood[source]
     lanes.exponent[target] = lanes.exponent[source]
+    lanes.entropy[target] = lanes.entropy[source]
     lanes.reference[target] = lanes.reference[source]
     lanes.run[target] = lanes.run[source]
     lanes.slot[target] = lanes.slot[source]

@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     first_episode: int
     last_episode: int  # exclusive
     max_steps: Any  # uint64, or uint32 in single precision
-    first_action: int  # what the environment calls action 0
+    actions: Any  # what the environment takes: `Choices` or `Reals`
     log_every: int  # episodes per row of the log
     tallied: int  # episodes that a lane which is a run sums up by itself
     log_origin: int

@@ -1,6 +1,6 @@
 """Actions for observations that come from outside: what `act` does in lanes, without an environment.
 
-The n-th observation for which an action is drawn gets the n-th number of its run's stream, whether it comes alone or
+The n-th observation for which an action is drawn gets the n-th numbers of its run's stream, whether it comes alone or
 among others.
 """
 
@@ -12,8 +12,8 @@ from math import isfinite
 import numpy as np
 
 from pgfast.compiler import LANES, kernel, lane_kernel, store_column
-from pgfast.kernels.lanes import CHANGED, draw, padded, set_counter, smaller
-from pgfast.protocol import act, load
+from pgfast.kernels.lanes import CHANGED, padded, set_counter, smaller
+from pgfast.protocol import act, draw, hand_out, load
 from pgfast.random import PREDICT
 
 COUNT, RUN, NUMBER, DETERMINISTIC, LOADED, LOWEST, HIGHEST = range(7)  # entries of `order`: how many observations, of
@@ -63,9 +63,10 @@ def number_lanes(n, run, first, lanes):
 
 
 @kernel
-def predict(env, like, policy, learner, w, memory, k0, k1, real, whole, places, order, actions):
-    """``actions[i]`` for observation i of `real` (N, D) or, where they are discrete, of `whole` (N,); returns the last
-    of them, or −1 when an observation is not finite or out of bounds.
+def predict(env, like, policy, actions, learner, w, memory, k0, k1, real, whole, places, order, out):
+    """Actions for the observations of `real` (N, D) or, where they are discrete, of `whole` (N,): ``out[i]``, whole
+    numbers (N,) or real ones (N, K). Returns the last of whole ones, or −1 when an observation is not finite or out of
+    bounds.
 
     env: what has the features, or None; `like`: an observation; k0, k1: the seed; `order`, `places`: see above.
     """
@@ -87,10 +88,8 @@ def predict(env, like, policy, learner, w, memory, k0, k1, real, whole, places, 
             return -1
         if order[DETERMINISTIC] == 0:
             number_lanes(padded(n, lanes), order[RUN], order[NUMBER] + first, lanes)
-            draw(padded(n, lanes), lanes.counter, k0, k1, lanes.uniforms)
+            draw(actions, padded(n, lanes), lanes.uniforms.shape[0], k0, k1, lanes)
         lanes.control[CHANGED] = 1  # other lanes are at work than before
         act(policy, env, like, padded(n, lanes), w, learner, order[DETERMINISTIC])
-        for i in range(n):
-            actions[first + i] = lanes.action[i]
-        last = lanes.action[n - 1]
+        last = hand_out(actions, n, first, lanes, out)
     return last

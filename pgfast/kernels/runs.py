@@ -48,7 +48,7 @@ from pgfast.kernels.statistics import (
     SUM,
     count_episode,
 )
-from pgfast.protocol import begin, clear, end, improve, load, move, store, take_entropy
+from pgfast.protocol import begin, clear, end, improve, load, move, store
 
 PATIENCE = 0.5  # turns for each lane at work that lanes whose episode has ended may wait altogether
 NEVER = 2**31 - 1  # a countdown that doesn't end
@@ -81,6 +81,7 @@ def clear_tally(learner, lanes, i, run):
     lanes.moves[i] = 0
     lanes.likelihood[i] = 1.0
     lanes.exponent[i] = 0
+    lanes.entropy[i] = 0.0
     lanes.reference[i] = learner.runs[run, learner.reference_at]
 
 
@@ -102,7 +103,6 @@ def open_slot(env, like, plan, learner, accounts, w, memory, team, i):
             clear_tally(learner, lanes, i, run)
             clear_account(accounts, i)
             clear(memory, w, i)
-            take_entropy(memory, w, i)
             load(memory, learner, w, i, run)
             begin(memory, w, i)
             begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
@@ -120,7 +120,7 @@ def close_row(plan, learner, accounts, w, memory, i):
     sums[i, SQUARES] = lanes.tally[TALLY_SQUARES, i]
     sums[i, LENGTH] = lanes.steps[i] * 1.0
     sums[i, DISCOUNTED] = lanes.tally[TALLY_DISCOUNTED, i]
-    sums[i, ENTROPY] = take_entropy(memory, w, i)
+    sums[i, ENTROPY] = wide(lanes.entropy[i])
     sums[i, MANTISSA] = wide(lanes.likelihood[i])
     sums[i, EXPONENT] = lanes.exponent[i] * 1.0
     sums[i, NORM] = lanes.tally[TALLY_NORM, i]

@@ -24,25 +24,26 @@ from pgfast.protocol import observe
 from pgfast.random import PROBE, first_number
 
 
-def sample_plan(seed: int, max_steps: int, first_action: int, precision: Precision = DOUBLE) -> Plan:
-    """Episodes in the stream of numbers that `make_key` draws from."""
+def sample_plan(seed: int, max_steps: int, actions: Any, precision: Precision = DOUBLE) -> Plan:
+    """Episodes with actions of a kind, in the stream of numbers that `make_key` draws from."""
     fields = dict.fromkeys(Plan._fields, 0)
     return Plan(**fields)._replace(
         stream=PROBE,
         max_steps=np.dtype(precision.word).type(max_steps),
-        first_action=first_action,
+        actions=actions,
         k0=np.uint64(seed & 0xFFFFFFFF),
         k1=np.uint64(seed >> 32),
     )
 
 
-def sample_workspace(like: Any, observation: Any, precision: Precision = DOUBLE) -> np.record:
-    """Lanes that have all ended, and room for an observation of each."""
+def sample_workspace(like: Any, observation: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> np.record:
+    """Lanes that have all ended, and room for an observation of each; `n_reals` numbers of an action that is not a
+    whole one."""
     seen = {
         name: (kind, shape) for name, kind, shape in lane_fields(observation, precision) if name.startswith("state")
     }
     memory: list[Field] = [(name.replace("state", "seen"), *form) for name, form in seen.items()]
-    workspace = make_workspace(lane_fields(like, precision), memory)
+    workspace = make_workspace(lane_fields(like, precision, n_reals), memory)
     workspace.lanes.done[:] = TERMINATED
     workspace.lanes.episode[:] = np.arange(LANES)
     return workspace

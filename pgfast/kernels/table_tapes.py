@@ -13,7 +13,7 @@ import numpy as np
 from pgfast.compiler import LANES, lane_kernel, leaf
 from pgfast.kernels.lanes import MOST_SHARING, settle
 from pgfast.kernels.replay import replay
-from pgfast.kernels.tables import load_table_lane, move_table_lane, take_table_entropy
+from pgfast.kernels.tables import load_table_lane, move_table_lane
 from pgfast.kernels.tapes import longer
 
 
@@ -69,10 +69,6 @@ class TableTape(NamedTuple):
 
     def end(self, algorithm, learner, w, accounts, account, i):
         """Nothing happens before the batch is complete."""
-
-    def take_entropy(self, w, i):
-        """The sum of the entropies of lane i's steps since it was last taken."""
-        return take_table_entropy(w.memory, i)
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""

@@ -25,7 +25,6 @@ def table_fields() -> list[Field]:
     return [
         ("run", "i8", (LANES,)),
         ("prepared_at", "i8", (LANES,)),  # where the run's prepared table begins
-        ("entropy", "f8", (LANES,)),  # sum over the steps since it was last noted
         ("seen", "i8", (LANES,)),  # s
         ("index", "i8", (LANES,)),  # s A + a of this step
         ("value", "f8", (LANES,)),  # the running mean of G_0
@@ -47,18 +46,9 @@ def move_table_lane(m, source, target):
     """Copy what lane `source` knows, its tape apart, over what lane `target` knows."""
     m.run[target] = m.run[source]
     m.prepared_at[target] = m.prepared_at[source]
-    m.entropy[target] = m.entropy[source]
     m.value[target] = m.value[source]
     m.since[target] = m.since[source]
     m.rewarded[target] = m.rewarded[source]
-
-
-@leaf
-def take_table_entropy(m, i):
-    """The sum of the entropies of lane i's steps since it was last taken."""
-    entropy = m.entropy[i]
-    m.entropy[i] = 0.0
-    return entropy
 
 
 @gather_kernel
@@ -197,10 +187,6 @@ class Table(NamedTuple):
             row = (np.uint64(turn) * _LANES) & self.last
             self.index[row + np.uint64(target)] = self.index[row + np.uint64(source)]
             self.reward[row + np.uint64(target)] = self.reward[row + np.uint64(source)]
-
-    def take_entropy(self, w, i):
-        """The sum of the entropies of lane i's steps since it was last taken."""
-        return take_table_entropy(w.memory, i)
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""

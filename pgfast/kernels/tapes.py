@@ -1,6 +1,7 @@
 """Linear policies with updates within the episode: the features, action and reward of every step are remembered.
 
-D features (A D for state–action features), V features of the value function, T steps, L = LANES.
+D features (A D for state–action features), V features of the value function, K numbers of a real action, T steps, L =
+LANES.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -11,21 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.kernels.lanes import CHANGED, DOUBLE, MOST_SHARING, Field, Precision, settle
+from pgfast.kernels.lanes import CHANGED, MOST_SHARING, settle
 from pgfast.kernels.replay import replay
-from pgfast.kernels.traces import preference_fields
 from pgfast.policies.softmax import fit
 
 
-def tape_fields(width: int, rows: int, values: int, n_actions: int, precision: Precision = DOUBLE) -> list[Field]:
-    """Rows of the workspace."""
-    return preference_fields(width, rows, values, n_actions, precision)
-
-
 @lane_kernel
-def record(n, live, x, v, action, reward, done, tape):
+def record(n, live, x, v, h, action, reward, done, tape):
     """Append this step to each lane's tape; 1 when one may lack room for the steps until a kernel can return.
-    x (D, L), v (V, L)."""
+    x (D, L), v (V, L), h (K or more, L)."""
     full = 0
     capacity = tape.action.shape[1]
     for i in range(n):
@@ -35,6 +30,8 @@ def record(n, live, x, v, action, reward, done, tape):
                 tape.x[i, t, k] = x[k, i]
             for k in range(tape.v.shape[2]):
                 tape.v[i, t, k] = v[k, i]
+            for k in range(tape.drawn.shape[2]):
+                tape.drawn[i, t, k] = h[k, i]
             tape.action[i, t] = -1 - action[i] if done[i] != 0 else action[i]
             tape.reward[i, t] = reward[i]
             tape.length[i] = t + 1
@@ -47,7 +44,8 @@ class Tape(NamedTuple):
 
     x: Any  # float64 (L, T, D)
     v: Any  # float64 (L, T, V)
-    action: Any  # int64 (L, T): the action, or −1 − action in an episode's last step
+    drawn: Any  # float64 (L, T, K): a real action as it was drawn
+    action: Any  # int64 (L, T): the action (0 for a real one), or −1 − action in an episode's last step
     reward: Any  # float64 (L, T); becomes the return when the batch is complete
     length: Any  # int64 (L,)
 
@@ -55,7 +53,7 @@ class Tape(NamedTuple):
         """Take in the step that all lanes have just made; 1 when a tape is full."""
         m, lanes = w.memory, w.lanes
         waiting = settle(n, algorithm, lanes)
-        return record(n, lanes.live, m.x, m.v, lanes.action, lanes.reward, lanes.done, self), waiting
+        return record(n, lanes.live, m.x, m.v, m.h, lanes.action, lanes.reward, lanes.done, self), waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
@@ -89,6 +87,8 @@ class Tape(NamedTuple):
                 self.x[target, t, k] = self.x[source, t, k]
             for k in range(self.v.shape[2]):
                 self.v[target, t, k] = self.v[source, t, k]
+            for k in range(self.drawn.shape[2]):
+                self.drawn[target, t, k] = self.drawn[source, t, k]
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Move θ of the run in lane i at every step of its batch; False when it would not be finite."""
@@ -113,7 +113,7 @@ class Tape(NamedTuple):
 
     def grown(self, gamma, turn):
         """The same with tapes twice as long."""
-        tapes = {name: longer(getattr(self, name)) for name in ("x", "v", "action", "reward")}
+        tapes = {name: longer(getattr(self, name)) for name in ("x", "v", "drawn", "action", "reward")}
         return self._replace(**tapes)
 
 
@@ -122,11 +122,13 @@ def longer(tape: np.ndarray) -> np.ndarray:
     return np.concatenate((tape, np.zeros_like(tape)), axis=1)
 
 
-def make_tape(width: int, values: int, capacity: int) -> Tape:
-    """An empty tape of `capacity` steps of `width` features and `values` value features."""
+def make_tape(width: int, values: int, n_reals: int, capacity: int) -> Tape:
+    """An empty tape of `capacity` steps of `width` features, `values` value features and `n_reals` numbers of an
+    action."""
     return Tape(
         x=np.zeros((LANES, capacity, width)),
         v=np.zeros((LANES, capacity, values)),
+        drawn=np.zeros((LANES, capacity, n_reals)),
         action=np.zeros((LANES, capacity), np.int64),
         reward=np.zeros((LANES, capacity)),
         length=np.zeros(LANES, np.int64),

@@ -4,7 +4,8 @@ With the trace e ← a·e + z (z the score, or the score times a weight) and a s
 returns-to-go when a = γ and ρ = r: each reward credits every earlier score, discounted by its distance. What a baseline
 or an entropy bonus adds, Σ_t Σ_b q_b ∇h_b, goes the same way; so no trajectory is stored, however long the episode.
 
-D features, R rows of gradient, P parameters, V features and weights of the value function, A actions, L = LANES.
+D features, R rows of gradient, P parameters, V features and weights of the value function, L = LANES; A score
+coefficients: as many as actions, or two for each number of a real action.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -18,31 +19,42 @@ from pgfast.compiler import LANES, fma, lane_kernel, leaf, short, wide
 from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
 from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, remainder, update_lanes
-from pgfast.policies.softmax import entropy_coefficients, fit
-from pgfast.protocol import collect, score
+from pgfast.policies.softmax import fit
+from pgfast.protocol import collect, score, weigh_entropy
 
 
-def preference_fields(width: int, rows: int, values: int, n_actions: int, precision: Precision = DOUBLE) -> list[Field]:
-    """What a linear policy needs to act on `width` features per lane (A D of them for state–action features)."""
+class Sizes(NamedTuple):
+    """How much of everything a linear policy has in a lane."""
+
+    width: int  # D features, A D of them for state–action features
+    prepared: int  # numbers derived from θ, that lanes use
+    rows: int  # of gradient
+    parameters: int  # of θ
+    outputs: int  # preferences, or the means of real actions
+    coefficients: int  # of which a score is made
+    values: int = 0  # of a learned baseline
+
+
+def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
+    """What a linear policy needs to act."""
     shapes: dict[str, tuple[int, ...]] = {
-        "theta": (rows,),  # what the preferences of each lane are computed from
-        "x": (width,),
-        "v": (values,),  # features of the value function
-        "h": (n_actions,),  # preferences
-        "c": (n_actions,),  # score coefficients
+        "theta": (sizes.prepared,),  # what the preferences of each lane are computed from
+        "x": (sizes.width,),
+        "v": (sizes.values,),  # features of the value function
+        "h": (sizes.outputs,),  # preferences; or a real action as it is drawn
+        "c": (sizes.coefficients,),  # score coefficients
         "peak": (),  # scratch
         "scratch": (),
     }
     return [(name, precision.real, (*shape, LANES)) for name, shape in shapes.items()]
 
 
-def trace_fields(
-    width: int, rows: int, parameters: int, values: int, n_actions: int, precision: Precision = DOUBLE
-) -> list[Field]:
+def trace_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
     """What the forward estimator needs."""
     doubled = 1 if precision is SINGLE else 0  # parameters are then the sum of two float32s, as good as a double
+    rows, parameters, values = sizes.rows, sizes.parameters, sizes.values
     own: dict[str, tuple[int, ...]] = {
-        "q": (n_actions,),  # coefficients of what baseline and entropy add
+        "q": (sizes.coefficients,),  # coefficients of what baseline and entropy add
         "value": (),  # the baseline at this step
         "credit": (),  # Σ_k γᵏ over the steps so far: what a reward is worth to all of them together
         "credited": (),  # Σ_t X_t of the episode so far
@@ -71,7 +83,7 @@ def trace_fields(
         "batch_credit": (),  # and Σ_t X_t over them
     }
     return [
-        *preference_fields(width, rows, values, n_actions, precision),
+        *preference_fields(sizes, precision),
         *[(name, precision.real, (*shape, LANES)) for name, shape in own.items()],
     ]
 
@@ -178,7 +190,7 @@ class Traces(NamedTuple):
             add_scores(n, policy, m.q, m, m.s)
         if algorithm.entropy != 0.0:
             zero(n, m.q)
-            entropy_coefficients(n, algorithm.entropy, lanes.weight, lanes.action, m.c, m.peak, m.q)
+            weigh_entropy(policy, n, algorithm.entropy, lanes, m)
             add_scores(n, policy, m.q, m, m.g)
         return 0, waiting
 
@@ -281,7 +293,9 @@ class Traces(NamedTuple):
         m = w.memory
         w.lanes.control[CHANGED] = 1
         for r in range(m.theta.shape[0]):
-            for array in (m.theta, m.e, m.g, m.s, m.scores, m.return_scores):
+            m.theta[r, target] = m.theta[r, source]
+        for r in range(m.e.shape[0]):
+            for array in (m.e, m.g, m.s, m.scores, m.return_scores):
                 array[r, target] = array[r, source]
         for r in range(m.full.shape[0]):
             for array in (m.full, m.m, m.u):

@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
-from pgfast.policies.softmax import choose, finite, fit, sample_two, score_preferences, sigmoid_pair
+from pgfast.policies.softmax import (
+    choose,
+    entropy_coefficients,
+    finite,
+    fit,
+    sample_two,
+    score_preferences,
+    sigmoid_pair,
+)
 from pgfast.protocol import write
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
@@ -93,6 +101,10 @@ class LinearSoftmax(NamedTuple):
         """Row b D + k of Σ_b c_b ∇h_b in lane i: c_b x_k."""
         d = m.x.shape[0]
         return coefficients[r // d, i] * m.x[r % d, i]
+
+    def weigh_entropy(self, n, scale, lanes, m):
+        """The coefficients of scale · w_t ∇H, added to ``m.q``."""
+        entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """The gradient of all of θ from that of all actions but the last."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.policies.softmax import choose, fit, sample_pairs, score_preferences, sigmoid_pair
+from pgfast.policies.softmax import choose, entropy_coefficients, fit, sample_pairs, score_preferences, sigmoid_pair
 from pgfast.protocol import write, write_all
 
 SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
@@ -70,6 +70,10 @@ class StateActionSoftmax(NamedTuple):
         for b in range(last):
             total = fma(coefficients[b, i], m.x[b * d + r, i] - m.x[last * d + r, i], total)
         return total
+
+    def weigh_entropy(self, n, scale, lanes, m):
+        """The coefficients of scale · w_t ∇H, added to ``m.q``."""
+        entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         for r in range(learner.n_theta):

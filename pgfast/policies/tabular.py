@@ -48,7 +48,7 @@ def look_up(n, n_actions, stride, table, lanes, m):
         first, second, third = table[row + _1], table[row + _2], table[row + _3]
         lanes.action[i] = (1 if x >= first else 0) + (1 if x >= second else 0) + (1 if x >= third else 0)
         entropy = table[row]
-        m.entropy[i] += entropy if lanes.done[i] == 0 else 0.0
+        lanes.entropy[i] += entropy if lanes.done[i] == 0 else 0.0
     for b in range(4, stride):
         for i in range(n):
             row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)
