@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
     from pgfast.random import Key, make_key, normal, randint, uniform
-    from pgfast.results import Curve, Evaluation, Interval, Progress, Training
+    from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
     from pgfast.tables import TabularMDP
     from pgfast.vmath import cos, exp, log, sin, sqrt
 
@@ -21,7 +21,7 @@ _HOMES = {
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
-    "pgfast.results": ("Curve", "Evaluation", "Interval", "Progress", "Training"),
+    "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
     "pgfast.tables": ("TabularMDP",),
     "pgfast.vmath": ("cos", "exp", "log", "sin", "sqrt"),
 }
@@ -32,6 +32,7 @@ __all__ = [
     "Engine",
     "EnvironmentFault",
     "Evaluation",
+    "Gaussian",
     "Interval",
     "Key",
     "PgfastError",

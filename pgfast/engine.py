@@ -151,7 +151,7 @@ class Engine:
         room = make_room(self.model.n_parameters, self._problem.values, self.model.n_outputs)
         alike = self.model.tabular and np.ndim(self.settings.theta0) == 0
         if alike:
-            span_first(room, self.model.n_outputs)
+            span_first(room, self.model.n_actions)
         with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
             compiled = self.model.n_prepared > LARGE and not alike
             (derive if compiled else derive.function)(self.model.policy, learner, room)

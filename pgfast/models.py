@@ -56,6 +56,11 @@ class Model:
         return self.width == 0
 
     @property
+    def n_actions(self) -> int:
+        """Actions to choose from; 0 where they are real numbers."""
+        return 0 if self.n_reals else self.n_outputs
+
+    @property
     def n_states(self) -> int:
         """Rows of a table; 0 without one."""
         return self.shape[0] if self.tabular else 0
@@ -75,7 +80,7 @@ class Model:
     def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
         """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
         if self.tabular:
-            s, a = self.policy.n_states, self.n_outputs
+            s, a = self.policy.n_states, self.n_actions
             return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
         return make_tape(self.width, values, self.n_reals, capacity) if in_loop else Traces(values)
 

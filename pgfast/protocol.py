@@ -31,8 +31,7 @@ write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 # actions of a kind
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
 advance = hook("advance")  # (actions, n, late, sharing, lanes)
-taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it; it gets no array: where tables
-# are looked up, LLVM would lose sight of what shares memory with what
+taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it
 hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
 
 # policy

@@ -193,7 +193,7 @@ class Job:
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False)
         lists = model.tabular and model.n_rows > LISTS_FROM and not problem.in_loop
-        n_actions = model.n_outputs if model.tabular else 0
+        n_actions = model.n_actions if model.tabular else 0
         return make_accounts(count, model.n_rows, problem.values, problem.counts, n_actions, lists)
 
     def _worker(self) -> Worker:

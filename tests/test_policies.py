@@ -70,12 +70,12 @@ def gradient_on_tape(engine, observation, action, scale, entropy_scale):
     model, seen = engine.model, reference.Features(engine)
     memory = model.memory(1.0, 0, True, 4)
     if model.tabular:
-        memory.index[0, 0] = observation * model.n_outputs + action
+        memory.index[0, 0] = observation * model.n_actions + action
     else:
         memory.action[0, 0] = action
         x = seen.v(observation) if model.name == "linear" else seen.x(observation).reshape(-1)
         memory.x[0, 0] = x
-    room = make_room(model.n_parameters, 0, model.n_outputs)
+    room = make_room(model.n_parameters, 0, model.n_actions)
     first, last = tape_score(model.policy, engine._learner, 0, memory, 0, 0, scale, entropy_scale, room)
     gradient = np.zeros(model.n_parameters)
     gradient[first:last] = room.numbers[first:last]
@@ -196,7 +196,7 @@ def test_compiled_greedy_actions(problem):
 def test_scores_of_a_tape(problem, state, observation):
     engine = fresh(problem)
     theta, x = engine.theta.reshape(-1), reference.Features(engine).x(observation)
-    for action in range(engine.model.n_outputs):
+    for action in range(engine.model.n_actions):
         expected = slope(lambda th, a=action: log_probability(x, th, a), theta)
         np.testing.assert_allclose(gradient_on_tape(engine, observation, action, 1.0, 0.0), expected, atol=1e-9)
         np.testing.assert_allclose(reference.score(x, theta, action), expected, atol=1e-9)

@@ -30,6 +30,8 @@ from pgfast.random import (
     floor_index,
     make_key,
     normal,
+    normal_block,
+    normal_block_single,
     number,
     philox,
     randint,
@@ -153,7 +155,8 @@ def test_floor_index(mantissa, n):
 
 @njit(error_model="numpy")
 def draw(c0, c1, c2, c3, k0, k1, numbers):
-    """Two numbers of the first block, three uniforms, two normals and two ints for each counter; numbers (N, 9)."""
+    """Two numbers of the first block, three uniforms, two normals, two ints, and four normals of the policy's for each
+    counter; numbers (N, 13)."""
     for i in range(len(c0)):
         numbers[i, 0], numbers[i, 1] = first_block(c0[i], c1[i], c2[i], c3[i], k0, k1)
         key = Key(c0[i], c1[i], c2[i], c3[i], k0, k1, numbers[i, 1])
@@ -162,6 +165,7 @@ def draw(c0, c1, c2, c3, k0, k1, numbers):
         for j in range(2):
             numbers[i, 5 + j] = normal(key, j)
             numbers[i, 7 + j] = randint(key, j, 1000)
+            numbers[i, 9 + 2 * j], numbers[i, 10 + 2 * j] = normal_block(c0[i], c1[i], c2[i], c3[i], k0, k1, j)
 
 
 def drawn(run, episode, step, stream=TRAIN, seed=SEED):
@@ -171,7 +175,7 @@ def drawn(run, episode, step, stream=TRAIN, seed=SEED):
     low, byte, bits = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(0xFFF)
     c2 = run | (episode >> np.uint64(32) & byte) << np.uint64(24)
     c3 = stream << np.uint64(18) | (episode >> np.uint64(40) & bits) << np.uint64(20)
-    numbers = np.empty((len(run), 9))
+    numbers = np.empty((len(run), 13))
     draw(step, episode & low, c2, c3, np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32), numbers)
     return numbers
 
@@ -188,6 +192,7 @@ def test_compiled_and_uncompiled_numbers_are_the_same_bits():
             *(uniform(key, j) for j in range(3)),
             *(normal(key, j) for j in range(2)),
             *(randint(key, j, 1000) for j in range(2)),
+            *(x for j in range(2) for x in normal_block(*key[:6], j)),
         ]
         np.testing.assert_array_equal(row, expected)
 
@@ -253,6 +258,29 @@ def test_normal(direction):
     assert abs((first**2).mean() - 1) < bound * math.sqrt(2 / N)
     assert abs((first**3).mean()) < bound * math.sqrt(15 / N)
     assert abs((first**4).mean() - 3) < bound * math.sqrt(96 / N)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_normal_numbers_of_the_policy(direction):
+    numbers = drawn(**DIRECTIONS[direction])
+    own = [numbers[:, k] for k in range(9, 13)]
+    p = [stats.kstest(x, "norm").pvalue for x in own]
+    own = [stats.norm.cdf(x) for x in own]
+    p += [p_of_pairs(a, b) for a, b in itertools.combinations(own, 2)]
+    p += [p_of_pairs(x[:-1], x[1:]) for x in own]
+    p += [p_of_pairs(own[0], x) for x in (numbers[:, 2], stats.norm.cdf(numbers[:, 5]))]  # the environment's
+    assert min(p) > FALSE_ALARM / len(p)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_normal_numbers_of_the_policy_are_box_and_mullers(precision):
+    blocks, close = {"float64": (normal_block, 1e-14), "float32": (normal_block_single, 1e-5)}[precision]
+    for episode in range(20):
+        key = make_key(SEED, 3, episode, 5, TRAIN)
+        found = [x for block in range(3) for x in blocks(*key[:6], block)]
+        place = reference.Numbers(SEED, 3, episode, 4, False, precision)
+        expected = [place.normal(k, len(found)) for k in range(len(found))]
+        np.testing.assert_allclose(found, expected, rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

@@ -79,6 +79,11 @@ def _softmax(
     settings = {} if chosen is None else {"theta0": chosen}
     engine = Engine(env, policy=policy, env_parameters=env_parameters, **settings)
     model, traits = engine.model, engine.traits
+    if not traits.n_actions:
+        raise PgfastError(
+            f"The actions of {env} are real numbers, {engine.source.env.action_space}: explained are policies that "
+            f"choose; take an environment with discrete actions, such as CartPole-v1."
+        )
     action = traits.first_action + traits.n_actions - 1 if action is None else action
     if not traits.first_action <= action < traits.first_action + traits.n_actions:
         raise PgfastError(

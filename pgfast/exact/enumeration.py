@@ -152,9 +152,15 @@ class Enumeration(NamedTuple):
 def enumerated(env: Any, traits: Traits) -> Enumeration:
     """The table of an environment with finitely many states and outcomes.
 
-    Raises PgfastError where there is none: when it has too many states, or draws numbers that it computes with.
+    Raises PgfastError where there is none: when it has too many states, draws numbers that it computes with, or takes
+    real actions.
     """
     name = type(env).__name__
+    if not traits.n_actions:
+        raise PgfastError(
+            f"{name} has no table: its actions are real numbers, {env.action_space}; estimates from episodes are what "
+            f"there is."
+        )
     actions = range(traits.first_action, traits.first_action + traits.n_actions)
     found = _States(name)
     rows: dict[tuple[int, int], list[tuple[float, int, float, bool]]] = {}

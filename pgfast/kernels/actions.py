@@ -91,7 +91,8 @@ class Choices(NamedTuple):
         move_up(n, late * used, used, lanes.uniforms)
 
     def taken(self, chosen, real, beside):
-        """The action as `step` has it, from what a lane has of either kind; an int as wide as the float `beside` it."""
+        """The action as `step` has it, from what a lane has of either kind; an int as wide as the float `beside` it.
+        (Numbers, no arrays: where a step looks up tables, LLVM would lose sight of what shares memory with what.)"""
         return whole(chosen + self.first, beside)
 
     def hand_out(self, n, first, lanes, out):
