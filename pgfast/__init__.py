@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pgfast.engine import Engine
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
+    from pgfast.functions import maximise
     from pgfast.random import Key, make_key, normal, randint, uniform
     from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
     from pgfast.tables import TabularMDP
@@ -20,6 +21,7 @@ _HOMES = {
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
+    "pgfast.functions": ("maximise",),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
     "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
     "pgfast.tables": ("TabularMDP",),
@@ -46,6 +48,7 @@ __all__ = [
     "log",
     "make",
     "make_key",
+    "maximise",
     "normal",
     "randint",
     "sin",

@@ -9,12 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from pgfast.collection import BUNDLED
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
-from pgfast.files import line_in, load_class, packaged_folder
+from pgfast.files import line_in, load_class, load_function, packaged_folder
+from pgfast.functions import maximise
 from pgfast.parameters import construct, normalised
 from pgfast.tables import TabularMDP
 
@@ -54,9 +57,15 @@ def listed() -> list[str]:
 
 
 def definition(name: str) -> Any:
-    """The class behind an id or a file: its docstring describes the environment, its signature has the parameters."""
+    """What makes the environment of an id or a file: its docstring describes the environment, its signature has the
+    parameters."""
     file, class_name = _place(name)
     if file is not None:
+        function = _function(name, file, class_name)
+        if function is not None:
+            description = partial(maximise, function)
+            description.__doc__ = function.__doc__
+            return description
         return load_class(file, class_name, _bundled_module(file) if name in BUNDLED else None)
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
@@ -103,13 +112,22 @@ def _bundled_module(file: Path) -> str:
     return f"pgfast._envs.{file.stem}"
 
 
+def _function(name: str, file: Path, function_name: str | None) -> FunctionType | None:
+    """The function in a user's file that a name stands for: one to be maximised."""
+    return load_function(file, function_name) if function_name is not None and name not in BUNDLED else None
+
+
 def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     file, class_name = _place(name)
     if file is None:
         return _from_gymnasium(name, parameters)
     bundled = name in BUNDLED
-    cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
     full_name = name if bundled else f"{file}:{class_name}" if class_name else str(file)
+    function = _function(name, file, class_name)
+    if function is not None:
+        _check_parameters(name, parameters)
+        return Source(maximise(function, **parameters), full_name, parameters, file=file)
+    cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
     own = BUNDLED[name].parameters if bundled else {}
     return _source(construct(cls, {**own, **parameters}), full_name, parameters, file)
 
@@ -153,7 +171,7 @@ def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
 
 
 def _check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raise PgfastError for a parameter that Gymnasium's environment doesn't have."""
+    """Raise PgfastError for a parameter that Gymnasium's environment, or a function that is maximised, doesn't have."""
     if not parameters:
         return
     allowed = inspect.signature(definition(name)).parameters
@@ -161,7 +179,7 @@ def _check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
         return
     for given in parameters:
         if given not in allowed:
-            raise unknown("parameter", given, [p for p in allowed if p != "render_mode"], of=name)
+            raise unknown("parameter", given, [p for p in allowed if p != "render_mode"], of=name.rpartition(":")[2])
 
 
 def _from_object(env: Any) -> Source:

@@ -7,7 +7,8 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import TypeGuard
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 
@@ -23,9 +24,7 @@ def packaged_folder(name: str) -> Path:
 
 def load_class(path: Path, class_name: str | None, module_name: str | None = None) -> type:
     """The environment class in a file: the one named, or the only one there is."""
-    module = _load_module(
-        path, module_name or f"pgfast_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    )
+    module = _load_module(path, module_name or _user_module(path))
     found = {
         name: value
         for name, value in vars(module).items()
@@ -36,7 +35,10 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     }
     if class_name is not None:
         if class_name not in found:
-            raise unknown("environment", class_name, found, of=path.name) if found else _no_class(path, module)
+            functions = [name for name, value in vars(module).items() if _is_own_function(value, module)]
+            if found or functions:
+                raise unknown("environment" if found else "function", class_name, found or functions, of=path.name)
+            raise _no_class(path, module)
         return found[class_name]
     candidates = {name: cls for name, cls in found.items() if hasattr(cls, "step") or hasattr(cls, "table")}
     if not candidates and found:
@@ -48,6 +50,21 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
             f"{path.name} has {len(candidates)} environments: say which, as {path.name}:{sorted(candidates)[0]}."
         )
     return next(iter(candidates.values()))
+
+
+def load_function(path: Path, name: str) -> FunctionType | None:
+    """The function of that name in a user's file, if there is one."""
+    module = _load_module(path, _user_module(path))
+    function = getattr(module, name, None)
+    return function if _is_own_function(function, module) else None
+
+
+def _is_own_function(value: object, module: ModuleType) -> TypeGuard[FunctionType]:
+    return isinstance(value, FunctionType) and value.__module__ == module.__name__
+
+
+def _user_module(path: Path) -> str:
+    return f"pgfast_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _no_class(path: Path, module: ModuleType) -> EnvironmentFault:

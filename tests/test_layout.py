@@ -24,7 +24,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["lessons", "random", "results", "presets", "settings"],
     ["features", "policies", "algorithms"],
     ["kernels"],
-    ["tables"],
+    ["functions", "tables"],
     ["environments"],
     ["bodies", "probe"],
     ["faults", "rehearsal"],

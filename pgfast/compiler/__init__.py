@@ -13,7 +13,14 @@ from pgfast.compiler.bits import as_bits, as_float, as_single, fma
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, Preparation, compiled, kernel
 from pgfast.compiler.precision import short, wide
-from pgfast.compiler.references import class_attribute, compiled_functions, global_names, line_of, references
+from pgfast.compiler.references import (
+    class_attribute,
+    compiled_functions,
+    global_names,
+    is_library,
+    line_of,
+    references,
+)
 from pgfast.compiler.templates import (
     by_precision,
     gather_kernel,
@@ -47,6 +54,7 @@ __all__ = [
     "global_names",
     "hook",
     "inlined",
+    "is_library",
     "kernel",
     "lane_kernel",
     "leaf",
