@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "FrozenLake8x8-v1": {"baseline": "value", "lr": 0.05, "batch": 1024, "episodes": 3_000_000, "entropy": 3e-4},
     "CliffWalking-v1": {**_LONG, "gamma": 0.99, "episodes": 2_000_000, "entropy": 0.4, "max_steps": 200},
     "CliffWalkingSlippery-v1": {**_LONG, "batch": 1024, "episodes": 2_000_000, "entropy": 0.1, "max_steps": 200},
+    "Acrobot-v1": {"baseline": "batch", "batch": 256, "lr": 0.05},
     "DynamicPricing": {**_LONG, "lr": 0.05, "batch": 1024, "episodes": 1_000_000},
     "LostSales": {**_LONG, "gamma": 0.9, "batch": 1024, "episodes": 1_000_000},
     "QueueAdmission": {**_LONG, "gamma": 0.98, "batch": 1024, "episodes": 500_000},

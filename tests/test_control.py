@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pgfast import Key, make, make_key
+from pgfast import Engine, Key, make, make_key
 from pgfast.compiler import kernel
 from pgfast.drawing import image
 from pgfast.environments import find
@@ -216,3 +216,11 @@ def test_best_return_of_cartpole() -> None:
     assert make("CartPole-v0").optimum == 200.0
     assert make("CartPole-v1").optimum == 500.0
     assert make("CartPole-v1", sutton_barto_reward=True).optimum == 0.0
+
+
+def test_acrobots_preset_reaches_gymnasiums_threshold() -> None:
+    engine = Engine("Acrobot-v1")
+    engine.learn()
+    threshold = gymnasium.spec("Acrobot-v1").reward_threshold
+    assert threshold is not None
+    assert engine.evaluate(2000).mean > threshold

@@ -92,6 +92,13 @@ def test_orders_arrive_after_the_lead_time() -> None:
     assert seen == [(0, 0, 4), (0, 4, 3), (4, 3, 0), (7, 0, 4)]
 
 
+@pytest.mark.parametrize(
+    ("name", "best"), [("LostSales", -438.6), ("QueueAdmission", 651.8), ("DynamicPricing", 14.63)]
+)
+def test_best_returns_of_an_episode(name: str, best: float) -> None:
+    assert Engine(name).optimum == pytest.approx(best, rel=5e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_presets_come_within_two_percent_of_the_optimum(name: str) -> None:
