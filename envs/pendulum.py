@@ -41,7 +41,8 @@ class Pendulum(NamedTuple):
 
     @property
     def action_space(self):
-        return Box(-self.max_torque, self.max_torque, (1,), np.float64)
+        limit = float(self.max_torque)
+        return Box(-limit, limit, (1,), np.float64)
 
     def reset(self, key):
         return PI * (2.0 * uniform(key, 0) - 1.0), 2.0 * uniform(key, 1) - 1.0
