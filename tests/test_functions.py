@@ -62,6 +62,30 @@ def test_gradient_of_a_categorical_distribution(f: Callable[..., Any], plain: di
     assert np.all(2 * stats.norm.sf(np.abs(z)) > FALSE_ALARM / n)
 
 
+def test_gradient_of_a_gaussian_distribution(plain: dict[str, Any]) -> None:
+    """Of N(μ, σ²), σ = exp ρ: ∂E[f(x)]/∂μ = −2 (μ − 3) and ∂E[f(x)]/∂ρ = −2 σ². Variances are integrals that Gauss and
+    Hermite's rule has exactly."""
+    mean, rho = 1.0, 0.3
+    deviation = np.exp(rho)
+    engine = Engine(maximise(hill, dimensions=1), theta0=[mean, rho], **plain)
+    estimate = gradient(engine, plain["batch"])
+    exact = np.array([-2 * (mean - 3.0), -2 * deviation**2])
+    z, weight = np.polynomial.hermite_e.hermegauss(10)
+    sample = hill(mean + deviation * z) * np.array([z / deviation, z**2 - 1])
+    moments = [sample**k @ weight / weight.sum() for k in (1, 2)]
+    np.testing.assert_allclose(moments[0], exact, rtol=1e-12)
+    error = (estimate - exact) / np.sqrt((moments[1] - exact**2) / plain["batch"])
+    assert np.all(2 * stats.norm.sf(np.abs(error)) > FALSE_ALARM / 2)
+
+
+def test_the_best_point_is_learned() -> None:
+    """Of a valley that lies askew."""
+    engine = Engine(maximise(lambda x: -((x[0] - 1.5) ** 2) - (x[0] + x[1]) ** 2, dimensions=2))
+    engine.learn()
+    np.testing.assert_allclose(engine.theta[0, :, 0], [1.5, -1.5], atol=0.15)
+    assert engine.evaluate().mean > -0.1
+
+
 @pytest.mark.parametrize("f", [hill, noisy_hill])
 def test_the_best_choice_is_learned(f: Callable[..., Any]) -> None:
     engine = Engine(maximise(f, n=6))
