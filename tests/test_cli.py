@@ -272,7 +272,6 @@ BAD_INPUT = {
     "environment": (["train", "FrozenLak-v1"], "no environment 'FrozenLak-v1' (did you mean 'FrozenLake-v1'?)"),
     "no environment": (["train"], "name one"),
     "file": (["train", "nowhere.py"], "no file 'nowhere.py'"),
-    "without a table": (["train", "Pendulum-v1"], "without a transition table"),
     "algorithm": (["train", "FrozenLake-v1", "--algorithm", "reinforc"], "(did you mean 'reinforce'?)"),
     "policy": (["train", "FrozenLake-v1", "--policy", "tabula"], "(did you mean 'tabular'?)"),
     "policy that can't be": (["train", "CartPole-v1", "--policy", "tabular"], "choose 'linear'"),
