@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import pgfast
-from pgfast import Engine, EnvironmentFault, PgfastError, make_key, maximise, normal
+from pgfast import Engine, EnvironmentFault, PgfastError, make_key, maximise, normal, sin
 from pgfast.compiler import kernel
 from pgfast.protocol import step
 
@@ -169,3 +169,28 @@ def test_functions_that_fail(f: Callable[[Any], Any], size: dict[str, int], word
 def test_requests_that_make_no_sense(f: Callable[..., Any], size: dict[str, Any], words: str) -> None:
     with pytest.raises(PgfastError, match=re.escape(words)):
         maximise(f, **size)
+
+
+TABLE = {0: 1.0}
+
+
+def test_what_cannot_be_compiled_is_named() -> None:
+    """With the line of f, and numba's reason."""
+
+    def looked_up(x):  # type: ignore[no-untyped-def]
+        return TABLE.get(x, 0.0)
+
+    line = looked_up.__code__.co_firstlineno + 1
+    with pytest.raises(EnvironmentFault) as caught:
+        Engine(maximise(looked_up, n=2)).learn()
+    assert str(caught.value).startswith(
+        f"test_functions.py, line {line}, looked_up.step can't be compiled: TABLE is of a type that numba doesn't know"
+    )
+
+
+def test_functions_in_single_precision() -> None:
+    """The float32s that f is given stay float32s in it."""
+    engine = Engine(maximise(lambda x: -((x - 1.5) ** 2) + 0.1 * sin(x), dimensions=1), precision="float32")
+    engine.learn()
+    assert engine.evaluate().mean > 0.0
+    assert pgfast.check(engine.source.env, precision="float32").ok

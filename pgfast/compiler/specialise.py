@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 from numba import njit
@@ -39,12 +39,13 @@ class Specialiser:
         self.copies: dict[Any, Any] = {}
 
     def copy(self, function: FunctionType) -> FunctionType:
-        """`function` with its globals replaced."""
+        """`function` with its globals, and what it closes over, replaced."""
         replaced = dict(function.__globals__)
         for name in global_names(function):
             if name in replaced:
                 replaced[name] = self.substitute(replaced[name])
-        copy = FunctionType(function.__code__, replaced, function.__name__, function.__defaults__, function.__closure__)
+        cells = tuple(CellType(self.substitute(cell.cell_contents)) for cell in function.__closure__ or ())
+        copy = FunctionType(function.__code__, replaced, function.__name__, function.__defaults__, cells)
         copy.__qualname__ = function.__qualname__
         copy.__module__ = function.__module__
         return copy
