@@ -100,6 +100,8 @@ def image(shapes: Iterable[Shape], side: int = 400, background: str = "#e8e8ec")
             case Words(center, words, color, height):
                 font = ImageFont.load_default(max(1.0, height * n))
                 pen.text(place([center])[0], words, color, font, anchor="mm")
+            case _:
+                raise TypeError(f"{shape!r} is no shape")
     return np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS))
 
 

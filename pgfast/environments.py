@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -139,15 +139,29 @@ def _source(env: Any, name: str, parameters: dict[str, Any], file: Path | None) 
     cls = type(env).__name__
     place = f"{file.name}, " if file is not None else ""
     try:
-        table = env.table()
+        table, player = _table(env)
     except PgfastError:
         raise
     except Exception as error:  # whatever a user's method raises
         place = f"{file.name}{line_in(error, str(file))}, " if file is not None else ""
         raise EnvironmentFault(f"{place}{cls}.table fails with {type(error).__name__}: {error}") from error
-    if not isinstance(table, TabularMDP):
+    if player is None:
         raise EnvironmentFault(f"{place}{cls}.table gives {table!r}: it must be a pgfast.TabularMDP.")
-    return Source(table.environment(), name, parameters, table=table, file=file, origin=env)
+    return Source(player, name, parameters, table=table, file=file, origin=env)
+
+
+def _table(env: Any) -> tuple[Any, Any]:
+    """What the method `table` gives, and what plays it; some tables take seconds, and are kept."""
+    try:
+        return _kept_table(env)
+    except TypeError:  # a field that can't be hashed, or a TypeError of the method's own
+        return _kept_table.__wrapped__(env)
+
+
+@lru_cache(maxsize=8, typed=True)
+def _kept_table(env: Any) -> tuple[Any, Any]:
+    table = env.table()
+    return table, table.environment() if isinstance(table, TabularMDP) else None
 
 
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:

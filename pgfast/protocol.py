@@ -24,6 +24,9 @@ def _state_itself(env: Any, state: Any) -> Any:
 
 observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
 
+# plan
+seed = hook("seed")  # (plan, i) -> k0, k1 of lane i
+
 # feature maps
 write = hook("write")  # (map, env, like, n, state, state_int, x)
 write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
@@ -32,6 +35,7 @@ write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
 advance = hook("advance")  # (actions, n, late, sharing, lanes)
 taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it
+take_in = hook("take_in")  # (actions, n, first, given, lanes)
 hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
 
 # policy

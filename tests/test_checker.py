@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,22 +13,31 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from pgfast import PgfastError, TabularMDP, check, uniform
-from pgfast.checker import COMPARED, TURNS, Report
+from pgfast.checker import Report
+from pgfast.environments import listed
+from pgfast.sample import COMPARED, TURNS
 
-NAMES = ["protocol", "purity", "compilation", "play", "agreement", "observations", "rewards"]
+NAMES = ["protocol", "spaces", "purity", "independence", "compilation", "play", "agreement", "states", "observations"]
+NAMES += ["rewards", "termination", "truncation", "speed"]
 
 
 def failed(report: Report) -> dict[str, str]:
     return {c.name: c.message for c in report.checks if not c.ok}
 
 
-@pytest.mark.parametrize("env", ["CartPole-v1", "ShortCorridor", "CliffWalking-v1", "Garnet"])
+def said(report: Report) -> dict[str, str]:
+    return {c.name: c.message for c in report.checks}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", listed())
 def test_bundled_environments(env: str) -> None:
     report = check(env)
     assert report.ok, report
     assert [c.name for c in report.checks] == NAMES
-    assert report.checks[4].message == f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
-    assert report.facts["vectorised"] or env in ("CliffWalking-v1", "Garnet")  # look-ups depend on the processor
+    exact = f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
+    assert said(report)["agreement"] == exact
+    assert report.facts["vectorised"] or report.facts["in_the_way"]
     assert report.facts["ns_per_step"] > 0.0
 
 
@@ -35,9 +45,18 @@ def test_bundled_environments(env: str) -> None:
 def test_real_actions(env: NamedTuple, precision: str) -> None:
     report = check(env, precision=precision)
     assert report.ok, report
-    assert report.checks[4].message == f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
+    exact = f"{COMPARED * TURNS:,} steps, compiled and in Python, are the same bit for bit"
+    assert said(report)["agreement"] == exact
     assert report.facts["vectorised"]
     assert report.facts["actions"].startswith("Box(")
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "ShortCorridor"])
+def test_environments_that_are_vector_code(env: str) -> None:
+    report = check(env)
+    assert report.facts["vectorised"]
+    assert report.facts["in_the_way"] == []
+    assert said(report)["speed"].endswith(" ns a step, in vector code")
 
 
 def test_facts_of_the_corridor() -> None:
@@ -177,7 +196,7 @@ def test_errors_that_only_python_raises() -> None:
     report = check(Wanders())
     assert list(failed(report)) == ["play"]
     assert "Wanders.step fails with ZeroDivisionError" in failed(report)["play"]
-    assert [c.name for c in report.checks] == NAMES[:4]
+    assert [c.name for c in report.checks] == NAMES[:6]
 
 
 def test_a_protocol_that_is_not_kept() -> None:
@@ -191,3 +210,162 @@ def test_a_protocol_that_is_not_kept() -> None:
     assert failed(report) == {
         "protocol": "test_checker.py, Nothing has no method step: write `def step(self, state, action, key)`."
     }
+
+
+class Slow(NamedTuple):
+    """A walk with something in it that stands in the way of vector code, or something else that is wrong."""
+
+    what: int = 0
+
+    max_steps = 50
+
+    @property
+    def observation_space(self):
+        return Box(-np.inf, np.inf, (2,), np.float64)
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    def reset(self, key):
+        return 0.0, uniform(key, 0)
+
+
+class Calls(Slow):
+    def step(self, state, action, key):
+        x, y = state
+        return (math.sin(x) + action, y), 0.0, x > 3
+
+
+class Loops(Slow):
+    def step(self, state, action, key):
+        x, y = state
+        while x > 1.0:
+            x = 0.5 * x
+        return (x + action, y), 0.0, x > 3
+
+
+class Divides(Slow):
+    def step(self, state, action, key):
+        x, y = state
+        return (x, y + action // (2 + self.what)), 0.0, x > 3
+
+
+class Raises(Slow):
+    def step(self, state, action, key):
+        x, y = state
+        if x > 1e9:
+            raise ValueError(x)
+        return (x + action, y), 0.0, x > 3
+
+
+class Builds(Slow):
+    def step(self, state, action, key):
+        both = np.zeros(2)
+        both[action] = state[0]
+        return (both[0] + 1.0, both[1]), 0.0, both[1] > 3
+
+
+OBSTACLES = {  # and the words of the line where each stands
+    Calls: ("a call of sin in line {} (pgfast.sin is none)", "math.sin(x)"),
+    Loops: ("a loop in line {}", "while x > 1.0"),
+    Divides: ("a division of whole numbers in line {}", "action // (2"),
+    Raises: ("an exception in line {}", "raise ValueError(x)"),
+    Builds: ("an array or list that it makes in line {}", "both = np.zeros(2)"),
+}
+
+
+@pytest.mark.parametrize("cls", OBSTACLES)
+def test_what_stands_in_the_way_of_vector_code(cls: type) -> None:
+    report = check(cls())
+    assert report.ok, report
+    words, place = OBSTACLES[cls]
+    line = next(k for k, text in enumerate(Path(__file__).read_text("utf-8").splitlines(), 1) if place in text)
+    assert report.facts["in_the_way"][0] == words.format(line)
+    assert words.format(line) in said(report)["speed"]
+    assert cls in (Calls, Divides) or not report.facts["vectorised"]
+
+
+class Wrong(Slow):
+    """Each of its flaws is seen by another check."""
+
+    max_steps = None
+
+    @property
+    def observation_space(self):
+        low = 1.0 if self.what == 1 else -np.inf
+        return (
+            Box(np.array([low, -np.inf]), np.array([0.0, np.inf]))
+            if self.what == 1
+            else Slow.observation_space.fget(self)
+        )
+
+    def step(self, state, action, key):
+        x, y = state
+        dice = uniform(key, 0) if self.what != 2 else 0.01 * np.int64(key.k0 & np.uint64(63))
+        y = y + dice
+        x = math.nan if self.what == 3 and dice < 0.01 else 0.0
+        return (x, y), 0.0, dice < (0.0 if self.what == 4 else 0.1)
+
+    def observe(self, state):
+        return 0.0, 0.0
+
+
+WRONG = {
+    2: (
+        "independence",
+        "what step gives depends on the seed of the key but not on the run and the episode and the step: ",
+    ),
+    3: ("states", r"step or reset gives the state \(nan, .*\): no number of a state may be NaN."),
+    4: (
+        "termination",
+        "no episode ended in [0-9,]* steps of random play and there is no max_steps: set it, or each will ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_else_can_be_wrong(what: int) -> None:
+    report = check(Wrong(what))
+    name, words = WRONG[what]
+    assert list(failed(report)) == [name]
+    assert re.match("test_checker.py, Wrong: " + words, failed(report)[name])
+
+
+def test_nothing_else_is_wrong() -> None:
+    report = check(Wrong())
+    assert report.ok, report
+    assert (
+        said(report)["independence"]
+        == "reset gave something else for 100% of other keys, step gave something else for 100% of other keys"
+    )
+
+
+def test_the_observation_at_the_end() -> None:
+    class Beyond(Wrong):
+        def observe(self, state):
+            return 0.0, math.inf if state[0] == 0.0 else 0.0
+
+        def reset(self, key):
+            return 1.0, 0.0
+
+        def step(self, state, action, key):
+            return (0.0, 0.0), 0.0, True
+
+        @property
+        def observation_space(self):
+            return Box(-1.0, 1.0, (2,), np.float64)
+
+    message = failed(check(Beyond()))["observations"]
+    assert message.endswith("the observation [0.0, inf] at an episode's end is outside Box(-1.0, 1.0, (2,), float64).")
+
+
+def test_observations_with_nan() -> None:
+    class Unseen(Wrong):
+        def observe(self, state):
+            return math.nan if state[1] > 0.9 else 0.0, 0.0
+
+    message = failed(check(Unseen()))["observations"]
+    assert message.endswith(
+        "the observation [nan, 0.0] is outside Box(-inf, inf, (2,), float64), as NaN is in no space."
+    )

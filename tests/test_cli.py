@@ -165,23 +165,6 @@ def test_interruption_keeps_the_policy(number: signal.Signals, tmp_path: Path) -
     assert answer("evaluate", out, "--episodes", 50)["digest"] == said["digest"]
 
 
-def test_envs_and_info() -> None:
-    listed = {e["id"] for e in answer("envs")["environments"]}
-    assert {"ShortCorridor", "CartPole-v1", "FrozenLake-v1", "CliffWalking-v1"} <= listed
-    said = answer("info", "ShortCorridor")
-    assert said["parameters"] == {"length": 4, "switched": 1}
-    assert said["optimum"] == pytest.approx(-(6 + 4 * np.sqrt(2)))
-    assert said["settings"]["lr"] == 2.0**-9
-    assert "FrozenLake-v1" in pgfast("envs").stdout
-    assert "switched" in pgfast("info", "ShortCorridor").stdout
-
-
-def test_check_of_a_bundled_environment() -> None:
-    said = answer("check", "ShortCorridor")
-    assert said["ok"] is True
-    assert all(c["ok"] for c in said["checks"])
-
-
 @pytest.mark.slow
 def test_cache_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was compiled ahead of time serves any batch size and number of runs, and predictions."""

@@ -1,78 +1,147 @@
-"""``pgfast envs``, ``pgfast info`` and ``pgfast check``: what there is to play."""
+"""``pgfast envs`` and ``pgfast info``: what there is to play."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from typing import Annotated, Any
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pgfast.cli.options import Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+from pgfast.errors import PgfastError
+
+if TYPE_CHECKING:
+    from pgfast.environments import Source
 
 Env = Annotated[str, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")]
 
+_WIDE = 110  # columns of a terminal from which on descriptions fit
+
 
 def envs(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
-    """List the environments that need no file."""
-    from pgfast.collection import family
-    from pgfast.environments import definition, listed
+    """List the environments that come with pgfast: their size, time limit and best return."""
+    from pgfast.facts import listing
 
-    found = [
-        {
-            "id": name,
-            "source": family(name),
-            "description": _summary(definition(name)),
-        }
-        for name in listed()
-    ]
+    def announce() -> None:
+        if not quiet:
+            print("working out the best returns; they are kept for the next time", file=sys.stderr)
+
+    found = listing(announce)
     answer({"environments": found}, lambda: _list(found), as_json, quiet)
 
 
-def _list(found: list[dict[str, str]]) -> Any:
+def _list(found: list[dict[str, Any]]) -> Any:
+    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("id", "source", "description", box=None, padding=(0, 2, 0, 0))
-    for entry in found:
-        table.add_row(entry["id"], entry["source"], entry["description"])
+    wide = Console().width >= _WIDE
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), expand=wide, caption_justify="left",
+        caption="ℝⁿ: n real numbers; –: no time limit, or no best return known", caption_style="dim",
+    )  # fmt: skip
+    for column, justify in (("", "left"), ("states", "right"), ("actions", "right"), ("steps", "right")):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("best return", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+    families = list(dict.fromkeys(entry["source"] for entry in found))
+    for family in families:
+        table.add_row(f"[bold]{escape(family)}[/]")
+        for entry in found:
+            if entry["source"] == family:
+                table.add_row(*_row(entry), *([escape(entry["description"])] if wide else []))
+        if family != families[-1]:
+            table.add_row()
     return table
 
 
-def _summary(definition: Any) -> str:
-    """The first sentence of a docstring."""
-    text = " ".join((inspect.getdoc(definition) or "").split("\n\n")[0].split())
-    return text.split(". ")[0].rstrip(".") + "." if text else ""
+def _row(entry: dict[str, Any]) -> list[str]:
+    limit, optimum = entry["max_steps"], entry["optimum"]
+    return [
+        f"  {entry['id']}",
+        _count(entry["observations"], entry["observation_dimensions"]),
+        _count(entry["actions"], entry["action_dimensions"]),
+        f"{limit:,}" if limit else "–",
+        f"{optimum:.6g}" if optimum is not None else "–",
+    ]
+
+
+def _count(number: int | None, dimensions: Any) -> str:
+    """``16`` discrete ones, or ``ℝ⁴``."""
+    if number is not None:
+        return f"{number:,}"
+    raised = str(math.prod(dimensions)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"ℝ{raised if raised != '¹' else ''}"
 
 
 def info(
     env: Env,
     env_parameters: Parameters = None,
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write a picture of where an episode begins.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Describe an environment: parameters, spaces, time limit, optimum, and the settings it is trained with."""
+    """Describe an environment: parameters, spaces, time limit, optimum, what it looks like, and the settings it is
+    trained with."""
+    from pgfast.collection import family
     from pgfast.engine import Engine
     from pgfast.environments import definition
+    from pgfast.random import make_key
 
     engine = Engine(env, env_parameters=parameters(env_parameters))
-    traits, cls = engine.traits, definition(env)
-    settings = {k: v for k, v in engine.settings.given().items() if k not in ("env", "env_parameters")}
-    own = _parameters(cls)
+    source, traits, cls = engine.source, engine.traits, definition(env)
+    first = source.env.reset(make_key())
+    if image is not None:
+        _draw(source, first, image)
     data = {
         "env": env,
         "description": inspect.getdoc(cls) or "",
-        "parameters": own,
+        "source": family(env),
+        "parameters": _parameters(env, cls),
+        "observation_space": " ".join(str(source.env.observation_space).split()),
+        "action_space": " ".join(str(source.env.action_space).split()),
         "observations": _observations(traits),
         "actions": _actions(traits),
         "max_steps": traits.max_steps if traits.limited else None,
         "optimum": engine.optimum,
         "policy": engine.model.name,
         "n_parameters": engine.model.n_parameters,
-        "settings": settings,
+        "settings": {k: v for k, v in engine.settings.given().items() if k not in ("env", "env_parameters")},
+        "picture": _picture(source, first),
+        "image": str(image) if image is not None else None,
     }
     answer(data, lambda: _describe(data), as_json, quiet)
+
+
+def _picture(source: Source, state: Any) -> str | None:
+    """The state in the environment's own text, if it has one."""
+    from pgfast import rendering
+
+    return rendering.text(source, state) if rendering.has_text(source) else None
+
+
+def _draw(source: Source, state: Any, file: Path) -> None:
+    from PIL import Image
+
+    from pgfast import rendering
+
+    if not rendering.has_picture(source):
+        raise PgfastError(
+            f"{source.label} has no picture: a method draw(self, state) or text(self, state) gives it one."
+        )
+    try:
+        Image.fromarray(rendering.picture(source, state)).save(file)
+    except (OSError, ValueError) as error:
+        raise PgfastError(f"The picture can't be written to {str(file)!r}: {error}.") from None
 
 
 def _observations(traits: Any) -> dict[str, Any]:
@@ -89,61 +158,39 @@ def _actions(traits: Any) -> Any:
     return {"n": len(low), "low": low, "high": high}
 
 
-def _actions_in_words(actions: Any) -> str:
-    if isinstance(actions, int):
-        return str(actions)
-    low, high = (["∞" if x is None else f"{x:g}" for x in actions[bound]] for bound in ("low", "high"))
-    spans = dict.fromkeys(f"{'−' * (a == '∞')}{a} to {b}" for a, b in zip(low, high, strict=True))
-    return f"{actions['n']} real number{'s' if actions['n'] > 1 else ''}, from {', '.join(spans)}"
-
-
-def _parameters(definition: Any) -> dict[str, Any]:
+def _parameters(env: str, definition: Any) -> dict[str, Any]:
     """Names and default values of an environment's parameters."""
-    found = {}
+    from pgfast.collection import BUNDLED
+
+    found: dict[str, Any] = {}
     for name, parameter in inspect.signature(definition).parameters.items():
         if name not in ("render_mode", "self") and parameter.kind is not parameter.VAR_KEYWORD:
             default = parameter.default
             known = default is not parameter.empty
             found[name] = default if isinstance(default, bool | int | float | str | None) and known else str(default)
-    return found
+    return found | dict(BUNDLED[env].parameters if env in BUNDLED else {})
 
 
 def _describe(data: dict[str, Any]) -> Any:
     from rich.console import Group
+    from rich.markup import escape
     from rich.text import Text
 
-    seen = data["observations"]
     rows = [
-        ("observations", f"{seen['n']} different ones" if seen["discrete"] else f"{seen['n']} real numbers"),
-        ("actions", _actions_in_words(data["actions"])),
+        ("observations", data["observation_space"]),
+        ("actions", data["action_space"]),
         ("time limit", f"{data['max_steps']:,} steps" if data["max_steps"] else "none of its own"),
         ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
         ("policy", f"{data['policy']}, {data['n_parameters']:,} parameters"),
         ("parameters", ", ".join(f"{k}={v}" for k, v in data["parameters"].items()) or "none"),
         ("settings", ", ".join(f"{k}={v}" for k, v in data["settings"].items())),
+        *([("image", data["image"])] if data["image"] else []),
     ]
-    return Group(Text(data["description"]), Text(), facts(rows, title=data["env"]))
+    picture = [Text(), Text(data["picture"])] if data["picture"] else []
+    table = facts([(name, escape(text)) for name, text in rows], title=data["env"])
+    return Group(Text(_flowing(data["description"])), Text(), table, *picture)
 
 
-def check(
-    env: Env,
-    env_parameters: Parameters = None,
-    precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
-    as_json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> int:
-    """Check that an environment keeps the protocol, and that its compiled form plays as its Python does."""
-    from pgfast.checker import check as examine
-    from pgfast.environments import find
-
-    report = examine(find(env, parameters(env_parameters)), precision=precision)
-    data = {"env": env, "ok": report.ok, "checks": [c._asdict() for c in report.checks], "facts": report.facts}
-    answer(data, lambda: _report(data), as_json, quiet)
-    return 0 if report.ok else 1
-
-
-def _report(data: dict[str, Any]) -> Any:
-    marks = {True: "[green]ok[/]", False: "[red]failed[/]"}
-    rows = [(marks[c["ok"]], f"{c['name']}{': ' if c['message'] else ''}{c['message']}") for c in data["checks"]]
-    return facts([*rows, *((name, str(value)) for name, value in data["facts"].items())], title=data["env"])
+def _flowing(text: str) -> str:
+    """A docstring without the line ends inside its paragraphs: the terminal breaks lines."""
+    return re.sub(r"(?<!\n)\n(?!\n|\s|[-*]|[A-Z]\w*: )", " ", text)

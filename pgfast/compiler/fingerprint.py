@@ -35,11 +35,12 @@ def environment_of_compilation() -> str:
     Numba is not imported for it."""
     from pgfast.compiler.machine import processor
 
-    return hashlib.sha256(repr((_sources_and_versions(), processor(), _flags())).encode()).hexdigest()
+    return hashlib.sha256(repr((sources_and_versions(), processor(), _flags())).encode()).hexdigest()
 
 
 @cache
-def _sources_and_versions() -> str:
+def sources_and_versions() -> str:
+    """Digest of pgfast's sources and of the versions of what it compiles with."""
     h = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
     for path in sorted(root.rglob("*.py")):

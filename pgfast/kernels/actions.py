@@ -74,6 +74,21 @@ def hand_out_reals(n, first, lanes, out):
     return 0
 
 
+@lane_kernel
+def take_in_choices(n, first, smallest, given, lanes):
+    """Entries first, … of `given` into n lanes."""
+    for i in range(n):
+        lanes.action[i] = given[first + i] - smallest
+
+
+@lane_kernel
+def take_in_reals(n, first, given, lanes):
+    """Rows first, … of `given` into n lanes."""
+    for k in range(lanes.reals.shape[0]):
+        for i in range(n):
+            lanes.reals[k, i] = given[first + i, k]
+
+
 class Choices(NamedTuple):
     """One of several actions: ``lanes.action``, counted from 0."""
 
@@ -98,6 +113,10 @@ class Choices(NamedTuple):
     def hand_out(self, n, first, lanes, out):
         """Actions of n lanes, to entries first, … of `out` (N,); returns the last."""
         return hand_out_choices(n, first, lanes, out)
+
+    def take_in(self, n, first, given, lanes):
+        """Entries first, … of `given` (N,), as `step` has them, into n lanes."""
+        take_in_choices(n, first, self.first, given, lanes)
 
 
 class Reals(NamedTuple):
@@ -125,3 +144,7 @@ class Reals(NamedTuple):
     def hand_out(self, n, first, lanes, out):
         """Actions of n lanes, to rows first, … of `out` (N, K); returns 0."""
         return hand_out_reals(n, first, lanes, out)
+
+    def take_in(self, n, first, given, lanes):
+        """Rows first, … of `given` (N, K) into n lanes."""
+        take_in_reals(n, first, given, lanes)

@@ -27,7 +27,7 @@ from pgfast.compiler import (
     short,
     store_column,
 )
-from pgfast.protocol import act, advance, draw, learn, reset, step, taken, weigh
+from pgfast.protocol import act, advance, draw, learn, reset, seed, step, taken, weigh
 from pgfast.random import Key, first_number
 
 # entries of `control`
@@ -193,9 +193,8 @@ def step_environment(n, env, like, plan, lanes):
         done = lanes.done[i]
         running = done == RUNNING
         t1 = lanes.counter[0, i]
-        key = Key(
-            t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], plan.k0, plan.k1, lanes.uniforms[1, i]
-        )
+        k0, k1 = seed(plan, i)
+        key = Key(t1, lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i], k0, k1, lanes.uniforms[1, i])
         real = load_column(lanes.reals, lanes.state_int, i, plan.actions.like)
         action = taken(plan.actions, lanes.action[i], real, lanes.live[i])
         state = load_column(lanes.state, lanes.state_int, i, like)

@@ -36,6 +36,10 @@ class Plan(NamedTuple):
     k0: Any  # uint64: the seed's low 32 bits
     k1: Any  # uint64: its high 32 bits
 
+    def seed(self, i: Any) -> Any:
+        """Lane i's: the same in all."""
+        return self.k0, self.k1
+
 
 @leaf
 def is_time_to_return(team, full, budget, control):
