@@ -27,6 +27,7 @@ from pgfast.parameters import construct
 from pgfast.players import Players
 from pgfast.probe import probe
 
+NAMESPACE = "pgfast"
 RENDERING: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 15}
 _MODES = {AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP, AutoresetMode.DISABLED: BY_HAND}
 _SEEDS = 2**64
@@ -231,9 +232,9 @@ class VectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 def register() -> None:
     """Register every bundled environment that isn't yet. Time limits are Gymnasium's to keep."""
     for name, entry in BUNDLED.items():
-        if f"pgfast/{name}" not in gymnasium.registry:
+        if f"{NAMESPACE}/{name}" not in gymnasium.registry:
             gymnasium.register(
-                id=f"pgfast/{name}",
+                id=f"{NAMESPACE}/{name}",
                 entry_point="pgfast.gym:RegisteredEnv",
                 vector_entry_point="pgfast.gym:VectorEnv",
                 max_episode_steps=getattr(construct(definition(name), entry.parameters), "max_steps", None),

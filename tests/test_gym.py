@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
-from problems import Drift, random_mdp
+from problems import Drift, Raft, random_mdp
 from user_files import GOOD
 
 import pgfast.gym
@@ -188,6 +191,27 @@ def test_a_state_to_begin_in() -> None:
         env.reset(options={"state": (1, 2)})
 
 
+def test_real_actions() -> None:
+    env, vector = Env("Pendulum-v1"), VectorEnv(Raft(), 2)
+    env.reset(seed=0)
+    state = env.state
+    expected = pgfast.make("Pendulum-v1").step(state, 2.0, make_key(0, 0, 0, 1))[0]
+    env.step(np.array([5.0]))  # more than the motor has
+    assert env.state == expected
+    with pytest.raises(PgfastError, match="an action has a NaN in it"):
+        env.step([np.nan])
+    with pytest.raises(PgfastError, match=r"they must be real numbers of shape \(1, 1\)"):
+        env.step(1.0)
+    raft = Raft()
+    vector.reset(seed=4)
+    begun = [raft.reset(make_key(4 + p)) for p in range(2)]
+    actions = vector.action_space.sample()
+    _, rewards, *_ = vector.step(actions)
+    pairs = zip(begun, actions.tolist(), strict=True)
+    stepped = [raft.step(s, tuple(a), make_key(4 + p, 0, 0, 1)) for p, (s, a) in enumerate(pairs)]
+    assert rewards.tolist() == [reward for _, reward, _ in stepped]
+
+
 def test_mistakes() -> None:
     env, vector = Env("CartPole-v1"), VectorEnv(Drift(), 2)
     for thing, actions in ((env, 0), (vector, [0, 0])):
@@ -277,3 +301,13 @@ def test_importing_twice_registers_once() -> None:
     before = dict(gymnasium.registry)
     pgfast.gym.register()
     assert gymnasium.registry == before
+
+
+def test_speed_of_stepping() -> None:
+    """The measurement that the documentation names."""
+    script = Path(__file__).parent.parent / "bench" / "stepping.py"
+    command = [sys.executable, str(script), "--json", "--repeats", "1"]
+    speeds = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert {s["num_envs"] for s in speeds} == {1, 64, 1024}
+    assert len({s["way"] for s in speeds}) == 3
+    assert all(0 < s["least"] <= s["steps_per_second"] <= s["largest"] for s in speeds)
