@@ -82,15 +82,26 @@ class Env(gymnasium.Env[Any, Any]):
         self._players.begin(self._all, {0: _first_seed(self, seed)} if new else {})
         self._seeded, self._over = True, False
         if options and "state" in options:
-            self._players.put(0, options["state"])
+            self._put(options["state"])
         return self._observation(), {}
+
+    def _put(self, state: Any) -> None:
+        """Go on from a state; compiled code looks things up by it."""
+        source = self._source
+        table = source.table
+        if table is not None and not (isinstance(state, int | np.integer) and 0 <= state < table.n_states):
+            raise PgfastError(f"{source.label}: the state is {state!r}: it must be from 0 to {table.n_states - 1}.")
+        self._players.put(0, state)
+        if not self.observation_space.contains(self._observation()):
+            self._over = True
+            raise PgfastError(f"{source.label}: the state is {state!r}: it must be seen in {self.observation_space}.")
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """(observation, reward, terminated, truncated, {})"""
         if not self._seeded or self._over:
             raise ResetNeeded("No episode is going on: call reset() before step().")
         self._players.step(np.asarray(action)[None])
-        reward, terminated, truncated = self._players.outcome(0)
+        reward, terminated, truncated = (array.item() for array in self._players.outcomes())
         self._over = terminated or truncated
         return self._observation(), reward, terminated, truncated, {}
 
@@ -203,11 +214,11 @@ class VectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if not self._seeded or (self._mode is AutoresetMode.DISABLED and players.waiting().any()):
             raise ResetNeeded("An episode has ended, or none has begun: call reset() before step().")
         players.step(actions)
-        terminated, truncated = players.ends()
+        rewards, terminated, truncated = players.outcomes()
         infos: dict[str, Any] = {}
         if self._mode is AutoresetMode.SAME_STEP:
             infos = self._final(terminated | truncated)
-        return self._observations(players.observations()), players.rewards(), terminated, truncated, infos
+        return self._observations(players.observations()), rewards, terminated, truncated, infos
 
     def _final(self, over: np.ndarray) -> dict[str, Any]:
         """What was seen at the end of the episodes that are over."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from pgfast.compiler import LANES, load_column, store_column
 from pgfast.errors import PgfastError
-from pgfast.kernels.lanes import RUNNING, TERMINATED, TRUNCATED
-from pgfast.kernels.turns import BY_HAND, MOST_STEPS, ORDER, STEPPING, Rules, make_players, take_turn
+from pgfast.kernels.lanes import RUNNING
+from pgfast.kernels.turns import BY_HAND, MOST_STEPS, ORDER, STEPPING, Rules, make_outcome, make_players, take_turn
 from pgfast.probe import Traits
 from pgfast.random import PROBE
 from pgfast.rehearsal import as_floats
@@ -36,11 +36,10 @@ class Players:
         self._order[:] = 0, mode, count
         self._seeds = np.zeros((len(self._blocks), 2, LANES), np.uint64)
         rules = Rules(PROBE, np.uint64(limit or MOST_STEPS), traits.actions, self._seeds)
-        self._call = take_turn.bind(env, self._like, seen, rules, self._blocks, self._actions, self._order)
-        lanes, memory = self._blocks["lanes"], self._blocks["memory"]
-        self._seen, self._last = (memory[f"{name}_int" if self.discrete else name] for name in ("seen", "last"))
-        self._reward, self._done, self._episode = lanes["reward"], lanes["done"], lanes["episode"]
-        self._ended, self._begin = memory["ended"], memory["begin"]
+        self._outcome = outcome = make_outcome(seen, count)
+        self._call = take_turn.bind(env, self._like, seen, rules, self._blocks, self._actions, self._order, outcome)
+        self._done, self._episode = self._blocks["lanes"]["done"], self._blocks["lanes"]["episode"]
+        self._begin = self._blocks["memory"]["begin"]
 
     def begin(self, which: np.ndarray, seeds: dict[int, int]) -> None:
         """Begin the next episode of the players `which` (bool (count,)), or for those in `seeds` (by player) the first
@@ -83,30 +82,17 @@ class Players:
 
     def observations(self) -> np.ndarray:
         """What the players see, a new array: int64 (count,), or (count, n) of the dtype of a Box."""
-        return self._rows(self._seen)
+        return self._outcome.seen_int[:, 0].copy() if self.discrete else self._outcome.seen.astype(self._dtype)
 
     def last_observations(self) -> np.ndarray:
         """What those saw at their episodes' end whose next episode began in the same step."""
-        return self._rows(self._last)
+        return self._outcome.last_int[:, 0].copy() if self.discrete else self._outcome.last.astype(self._dtype)
 
-    def _rows(self, columns: np.ndarray) -> np.ndarray:
-        rows = columns.swapaxes(1, 2).reshape(-1, columns.shape[1])[: self.count].astype(self._dtype)
-        return rows[:, 0] if self.discrete else rows
-
-    def rewards(self) -> np.ndarray:
-        """Of the last step, a new array float64 (count,)."""
-        return self._reward.flatten()[: self.count]
-
-    def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Whose episodes were terminated, and whose truncated, by the last step: new arrays, bool (count,)."""
-        ended = self._ended.flatten()[: self.count]
-        return ended & TERMINATED != 0, ended & TRUNCATED != 0
-
-    def outcome(self, p: int) -> tuple[float, bool, bool]:
-        """Player p's reward of the last step, and whether its episode was terminated, or truncated, by it."""
-        place = divmod(p, LANES)
-        ended = int(self._ended[place])
-        return float(self._reward[place]), bool(ended & TERMINATED), bool(ended & TRUNCATED)
+    def outcomes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rewards of the last step, whose episodes were terminated by it, and whose truncated: new arrays, float64 and
+        bool, (count,)."""
+        outcome = self._outcome
+        return outcome.reward.copy(), outcome.terminated.copy(), outcome.truncated.copy()
 
     def waiting(self) -> np.ndarray:
         """Whose next episode hasn't begun, bool (count,)."""
@@ -119,7 +105,7 @@ class Players:
         return load_column(lanes.state, lanes.state_int, p % LANES, self._like)
 
     def put(self, p: int, state: Any) -> None:
-        """Set player p's state, of the form that the environment's states have."""
+        """Set player p's state. Raises PgfastError for what hasn't the form of the environment's states."""
         given = state if isinstance(state, tuple) else (state,)
         like = self._like if isinstance(self._like, tuple) else (self._like,)
         if len(given) != len(like) or not all(isinstance(x, int | float | np.number) for x in given):

@@ -189,6 +189,12 @@ def test_a_state_to_begin_in() -> None:
     assert env.step(1)[0].tolist() == list(pgfast.make("CartPole-v1").step(state, 1, make_key())[0])
     with pytest.raises(PgfastError, match=r"\(1, 2\) is no state: one looks like"):
         env.reset(options={"state": (1, 2)})
+    with pytest.raises(PgfastError, match="the state is 16: it must be from 0 to 15"):
+        Env("FrozenLake-v1").reset(options={"state": 16})
+    with pytest.raises(PgfastError, match=r"it must be seen in Box"):
+        env.reset(options={"state": (99.0, 0.0, 0.0, 0.0)})
+    with pytest.raises(ResetNeeded):
+        env.step(0)
 
 
 def test_real_actions() -> None:

@@ -15,7 +15,6 @@ from pgfast.compiler import LANES, inlined, kernel, lane_kernel, load_column, st
 from pgfast.kernels.lanes import (
     RUNNING,
     TERMINATED,
-    TRUNCATED,
     Field,
     begin_episode,
     lane_fields,
@@ -47,18 +46,34 @@ class Rules(NamedTuple):
         return self.seeds[self.block, 0, i], self.seeds[self.block, 1, i]
 
 
+class Outcome(NamedTuple):
+    """What a turn gives N players; modified in place. Observations are floats, ints or both."""
+
+    seen: np.ndarray  # float64 (N, …)
+    seen_int: np.ndarray  # int64 (N, …)
+    last: np.ndarray  # the observation at the end of an episode, where the next has begun with it
+    last_int: np.ndarray
+    reward: np.ndarray  # float64 (N,)
+    terminated: np.ndarray  # bool (N,)
+    truncated: np.ndarray  # bool (N,)
+
+
+def make_outcome(observation: Any, players: int) -> Outcome:
+    """Room for what so many players are given; `observation` is an example of one."""
+    rows = {name: shape[0] for name, _, shape in lane_fields(observation)}
+    reals, wholes = ((players, rows["state"]), (players, rows["state_int"]))
+    return Outcome(
+        np.zeros(reals), np.zeros(wholes, np.int64), np.zeros(reals), np.zeros(wholes, np.int64),
+        np.zeros(players), np.zeros(players, bool), np.zeros(players, bool),
+    )  # fmt: skip
+
+
 def make_players(like: Any, observation: Any, players: int, n_reals: int) -> np.ndarray:
     """Workspaces of lanes for so many players, aligned to 64 bytes, whose episodes have all ended; `observation` is an
     example of one, `n_reals` the numbers of an action that is not a whole one."""
     columns = [form for form in lane_fields(observation) if form[0] in ("state", "state_int")]
-    seen: list[Field] = [(name.replace("state", "seen"), kind, shape) for name, kind, shape in columns]
-    last: list[Field] = [(name.replace("state", "last"), kind, shape) for name, kind, shape in columns]
-    memory = [
-        *seen,  # what is observed
-        *last,  # what was observed at the end of an episode, where the next begins with it
-        ("begin", "i8", (LANES,)),  # 1 where an episode is to begin
-        ("ended", "i8", (LANES,)),  # how the episode ended in this step: bits TERMINATED and TRUNCATED, or RUNNING
-    ]
+    memory: list[Field] = [(name.replace("state", "seen"), kind, shape) for name, kind, shape in columns]
+    memory.append(("begin", "i8", (LANES,)))  # 1 where an episode is to begin
     record = lambda fields: np.dtype((np.record, fields))  # noqa: E731
     dtype = np.dtype((np.record, [("lanes", record(lane_fields(like, n_reals=n_reals))), ("memory", record(memory))]))
     count = -(-players // LANES)
@@ -79,51 +94,55 @@ def draw_first(n, rules, lanes):
 
 
 @inlined
-def end_turn(n, env, like, seen, rules, mode, lanes, memory):
+def end_turn(n, first, rules, mode, lanes, memory, outcome):
     """How the step ended each lane's episode, and where the next is to begin. An episode that ends by itself when its
     time is over too is both terminated and truncated, as in Gymnasium's TimeLimit."""
     for i in range(n):
-        stepped = lanes.live[i] == 1.0
-        late = lanes.counter[0, i] > rules.max_steps
-        memory.ended[i] = (lanes.done[i] | (TRUNCATED if late else RUNNING)) if stepped else RUNNING
-        over = lanes.done[i] != RUNNING and stepped == (mode == SAME_STEP)
+        stepped, done = lanes.live[i] == 1.0, lanes.done[i]
+        outcome.reward[first + i] = lanes.reward[i]
+        outcome.terminated[first + i] = stepped and done == TERMINATED
+        outcome.truncated[first + i] = stepped and done != RUNNING and lanes.counter[0, i] > rules.max_steps
+        over = done != RUNNING and stepped == (mode == SAME_STEP)
         memory.begin[i] = 1 if over and mode != BY_HAND else 0
-    if mode == SAME_STEP:
-        for i in range(n):
-            if memory.begin[i] == 1:
-                last = observe(env, load_column(lanes.state, lanes.state_int, i, like))
-                store_column(memory.last, memory.last_int, i, last, seen)
 
 
 @inlined
-def begin_and_see(n, env, like, seen, rules, lanes, memory):
-    """The episodes that are to begin do, and what is observed in n lanes is noted."""
-    for i in range(n):
-        if memory.begin[i] == 1:
-            lanes.episode[i] += 1
-            k0, k1 = seed(rules, i)
-            begin_episode(env, like, lanes, i, rules.stream, k0, k1)
+def see(n, first, env, like, seen, lanes, memory, reals, wholes):
+    """What is observed in n lanes, to rows first, … of `reals` and `wholes`."""
     for i in range(n):
         state = load_column(lanes.state, lanes.state_int, i, like)
         store_column(memory.seen, memory.seen_int, i, observe(env, state), seen)
+    for k in range(reals.shape[1]):
+        for i in range(n):
+            reals[first + i, k] = memory.seen[k, i]
+    for k in range(wholes.shape[1]):
+        for i in range(n):
+            wholes[first + i, k] = memory.seen_int[k, i]
 
 
 @kernel
-def take_turn(env, like, seen, rules, blocks, actions, order):
+def take_turn(env, like, seen, rules, blocks, actions, order, outcome):
     """One step of every player, by ``actions[p]``, unless order[STEPPING] is 0; then the episodes that are to begin do,
-    and what is observed is noted.
+    and what is observed is noted in `outcome`.
 
     `seen`: an example of an observation; `blocks`: what `make_players` makes, modified in place; `actions`: int64 (N,)
     as `step` has them, or float64 (N, K).
     """
     for b in range(len(blocks)):
-        lanes, memory = blocks[b].lanes, blocks[b].memory
+        lanes, memory, first = blocks[b].lanes, blocks[b].memory, b * LANES
         here = Rules(rules.stream, rules.max_steps, rules.actions, rules.seeds, b)
-        n = smaller(LANES, order[PLAYERS] - b * LANES)
+        n = smaller(LANES, order[PLAYERS] - first)
         if order[STEPPING] == 1:
-            take_in(rules.actions, n, b * LANES, actions, lanes)
+            take_in(rules.actions, n, first, actions, lanes)
             draw_first(n, here, lanes)
             step_environment(n, env, like, here, lanes)
-            end_turn(n, env, like, seen, here, order[MODE], lanes, memory)
-        begin_and_see(n, env, like, seen, here, lanes, memory)
+            end_turn(n, first, here, order[MODE], lanes, memory, outcome)
+            if order[MODE] == SAME_STEP:
+                see(n, first, env, like, seen, lanes, memory, outcome.last, outcome.last_int)
+        for i in range(n):
+            if memory.begin[i] == 1:
+                lanes.episode[i] += 1
+                k0, k1 = seed(here, i)
+                begin_episode(env, like, lanes, i, rules.stream, k0, k1)
+        see(n, first, env, like, seen, lanes, memory, outcome.seen, outcome.seen_int)
     return 0
