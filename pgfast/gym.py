@@ -30,7 +30,6 @@ from pgfast.probe import probe
 NAMESPACE = "pgfast"
 RENDERING: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 15}
 _MODES = {AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP, AutoresetMode.DISABLED: BY_HAND}
-_SEEDS = 2**64
 
 
 class Env(gymnasium.Env[Any, Any]):
@@ -181,7 +180,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         """Begin an episode in all environments, or those of options["reset_mask"]: (observations, {})."""
         super().reset(seed=seed if isinstance(seed, int | np.integer) else None)
         mask = self._mask(options)
-        self._players.begin(mask, {p: s for p, s in self._seeds(seed).items() if mask[p]})
+        self._players.begin(mask, {p: s for p, s in self._seeds(seed).items() if mask[p] or not self._seeded})
         self._seeded = True
         return self._observations(self._players.observations()), {}
 
@@ -196,17 +195,17 @@ class VectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         return mask
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> dict[int, int]:
-        """The new seeds by sub-environment."""
-        if isinstance(seed, Sequence | np.ndarray):
-            if len(seed) != self.num_envs:
-                raise PgfastError(f"There are {len(seed)} seeds for {self.num_envs} environments: give one for each.")
-            if self._seeded or None not in seed:
-                return {p: int(s) for p, s in enumerate(seed) if s is not None}
-        if seed is None and self._seeded:
-            return {}
-        first = _first_seed(self, seed if isinstance(seed, int | np.integer) else None)
-        seeds = {p: (first + p) % _SEEDS for p in range(self.num_envs)}
-        return seeds if not isinstance(seed, Sequence) else seeds | {p: s for p, s in enumerate(seed) if s is not None}
+        """The new seeds by sub-environment; to begin with, each has one."""
+        several = isinstance(seed, Sequence | np.ndarray)
+        given = list(seed) if several else [None] * self.num_envs  # type: ignore[arg-type]
+        if len(given) != self.num_envs:
+            raise PgfastError(f"There are {len(given)} seeds for {self.num_envs} environments: give one for each.")
+        found = {}
+        one = None if several else seed
+        if one is not None or not self._seeded:
+            first = _first_seed(self, one)  # type: ignore[arg-type]
+            found = {p: first + p for p in range(self.num_envs)}
+        return found | {p: int(s) for p, s in enumerate(given) if s is not None}
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """(observations, rewards, terminations, truncations, infos), each with one entry for an environment."""
@@ -263,7 +262,7 @@ def _check_limit(parameters: dict[str, Any]) -> None:
 
 def _first_seed(env: Any, seed: int | None) -> int:
     """The seed given, or one by chance."""
-    return int(env.np_random_seed) % _SEEDS if seed is None else int(seed)
+    return int(env.np_random_seed) % 2**63 if seed is None else int(seed)
 
 
 def _checked_mode(render_mode: str | None) -> str | None:

@@ -93,3 +93,20 @@ def test_check(tmp_path: Path) -> None:
     said = answer("check", file, code=1)
     assert [c["name"] for c in said["checks"] if not c["ok"]] == ["observations"]
     assert "1 of 13 checks failed" in pgfast("check", file).stdout
+
+
+@pytest.mark.slow
+def test_an_environment_that_never_ends(tmp_path: Path) -> None:
+    file, run = tmp_path / "my_env.py", tmp_path / "run"
+    endless = GOOD.replace("    max_steps = 100\n", "").replace(RETURN, "        return min(state, 8), -1.0, False\n")
+    file.write_text(endless, "utf-8")
+    said = answer("check", file, code=1)
+    (message,) = (c["message"] for c in said["checks"] if not c["ok"])
+    assert message.startswith("my_env.py, Corridor: no episode ended in 1,312,768 steps of random play")
+    small = ("--episodes", 64, "--batch", 64, "--evaluation-episodes", 64)
+    trained = pgfast("train", file, *small, "--out", run)
+    assert trained.returncode == 0
+    words = "none of its own: the engine ends an episode after 100,000 steps; set max_steps"
+    assert words in trained.stdout
+    assert words in pgfast("evaluate", run, "--episodes", 4).stdout
+    assert words not in pgfast("train", file, *small, "--max-steps", 20, "--out", tmp_path / "other").stdout

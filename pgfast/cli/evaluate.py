@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, span
 from pgfast.cli.progress import compile_aloud
 from pgfast.cli.train import Threads, check_threads
 
@@ -53,6 +53,7 @@ def evaluate(
         ("of an episode", f"standard deviation {result.std:.4g}, {result.mean_length:.4g} steps"),
         ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
         ("episodes", f"{result.episodes:,}" + (f" of each of {settings.runs:,} runs" if settings.runs > 1 else "")),
+        *cut_off(engine, result.mean_length),
     ]
     manner = "preferred actions" if deterministic else "sampled actions"
     answer(

@@ -57,6 +57,15 @@ def facts(rows: Iterable[tuple[str, str]], title: str | None = None) -> Renderab
     return table
 
 
+def cut_off(engine: Any, mean_length: float) -> list[tuple[str, str]]:
+    """A row about an environment without time limit whose episodes go on until the engine ends them, or none."""
+    from pgfast.probe import ENGINE_LIMIT
+
+    if engine.traits.limited or mean_length < ENGINE_LIMIT / 2:
+        return []
+    return [("time limit", f"none of its own: the engine ends an episode after {ENGINE_LIMIT:,} steps; set max_steps")]
+
+
 def short(number: float) -> str:
     """A number with three or four digits and k, M or G: 1.92 M."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgfast.cli.options import Parameters, given, parameters, takes_settings
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts, fail, finite, short, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
@@ -68,7 +68,7 @@ def train(
             summary["load_seconds"] += compiled.load_seconds
             folder.write(engine, training.curve, summary)
             try:
-                answer(summary, lambda: _table(summary, training, evaluation), as_json, quiet)
+                answer(summary, lambda: _table(engine, summary, training, evaluation), as_json, quiet)
             finally:  # also where nobody reads it to the end
                 folder.picture(training.curve, summary, painter.draw)
     if training.failed:
@@ -132,7 +132,7 @@ def summarise(engine: Engine, training: Training, evaluation: Evaluation, path: 
     }
 
 
-def _table(summary: dict[str, Any], training: Training, evaluation: Evaluation) -> Any:
+def _table(engine: Engine, summary: dict[str, Any], training: Training, evaluation: Evaluation) -> Any:
     s = summary
     over = f"{s['evaluation']['episodes']:,} fresh episodes" + (f" of {s['runs']:,} runs" if s["runs"] > 1 else "")
     rows = [
@@ -140,6 +140,7 @@ def _table(summary: dict[str, Any], training: Training, evaluation: Evaluation) 
         ("optimum", f"{s['optimum']:.6g}" if s["optimum"] is not None else "not known"),
         ("last of training", span(*training.final_return)),
         ("trained", _played(s, training)),
+        *cut_off(engine, evaluation.mean_length),
         ("throughput", f"{short(s['episodes_per_second'])} episodes/s, {short(s['steps_per_second'])} steps/s"),
         ("compile time", _compiled(s)),
         ("folder", s["run_dir"]),
