@@ -35,7 +35,7 @@ write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
 advance = hook("advance")  # (actions, n, late, sharing, lanes)
 taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it
-take_in = hook("take_in")  # (actions, n, first, given, lanes)
+accept = hook("accept")  # (actions, n, first, given, lanes)
 hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
 
 # policy

@@ -75,14 +75,14 @@ def hand_out_reals(n, first, lanes, out):
 
 
 @lane_kernel
-def take_in_choices(n, first, smallest, given, lanes):
+def accept_choices(n, first, smallest, given, lanes):
     """Entries first, … of `given` into n lanes."""
     for i in range(n):
         lanes.action[i] = given[first + i] - smallest
 
 
 @lane_kernel
-def take_in_reals(n, first, given, lanes):
+def accept_reals(n, first, given, lanes):
     """Rows first, … of `given` into n lanes."""
     for k in range(lanes.reals.shape[0]):
         for i in range(n):
@@ -114,9 +114,9 @@ class Choices(NamedTuple):
         """Actions of n lanes, to entries first, … of `out` (N,); returns the last."""
         return hand_out_choices(n, first, lanes, out)
 
-    def take_in(self, n, first, given, lanes):
+    def accept(self, n, first, given, lanes):
         """Entries first, … of `given` (N,), as `step` has them, into n lanes."""
-        take_in_choices(n, first, self.first, given, lanes)
+        accept_choices(n, first, self.first, given, lanes)
 
 
 class Reals(NamedTuple):
@@ -145,6 +145,6 @@ class Reals(NamedTuple):
         """Actions of n lanes, to rows first, … of `out` (N, K); returns 0."""
         return hand_out_reals(n, first, lanes, out)
 
-    def take_in(self, n, first, given, lanes):
+    def accept(self, n, first, given, lanes):
         """Rows first, … of `given` (N, K) into n lanes."""
-        take_in_reals(n, first, given, lanes)
+        accept_reals(n, first, given, lanes)

@@ -21,7 +21,7 @@ from pgfast.kernels.lanes import (
     smaller,
     step_environment,
 )
-from pgfast.protocol import observe, seed, take_in
+from pgfast.protocol import accept, observe, seed
 from pgfast.random import first_number
 
 STEPPING, MODE, PLAYERS = range(3)  # entries of `order`: 1 for a step in all, 0 for none; when episodes begin; how many
@@ -133,7 +133,7 @@ def take_turn(env, like, seen, rules, blocks, actions, order, outcome):
         here = Rules(rules.stream, rules.max_steps, rules.actions, rules.seeds, b)
         n = smaller(LANES, order[PLAYERS] - first)
         if order[STEPPING] == 1:
-            take_in(rules.actions, n, first, actions, lanes)
+            accept(rules.actions, n, first, actions, lanes)
             draw_first(n, here, lanes)
             step_environment(n, env, like, here, lanes)
             end_turn(n, first, here, order[MODE], lanes, memory, outcome)
