@@ -80,6 +80,7 @@ def test_pictures(tmp_path: Path) -> None:
 def test_check(tmp_path: Path) -> None:
     file = tmp_path / "my_env.py"
     file.write_text(GOOD, "utf-8")
+    assert answer("info", file)["source"] == "a file"
     said = answer("check", file, "-E", "length=5")
     assert said["ok"] is True
     assert all(c["ok"] for c in said["checks"])

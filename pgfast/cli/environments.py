@@ -92,7 +92,7 @@ def info(
 ) -> None:
     """Describe an environment: parameters, spaces, time limit, optimum, what it looks like, and the settings it is
     trained with."""
-    from pgfast.collection import family
+    from pgfast.collection import BUNDLED, family
     from pgfast.engine import Engine
     from pgfast.environments import definition
     from pgfast.random import make_key
@@ -105,7 +105,7 @@ def info(
     data = {
         "env": env,
         "description": inspect.getdoc(cls) or "",
-        "source": family(env),
+        "source": family(env) if env in BUNDLED else "a file" if source.file is not None else "Gymnasium",
         "parameters": _parameters(env, cls),
         "observation_space": " ".join(str(source.env.observation_space).split()),
         "action_space": " ".join(str(source.env.action_space).split()),
@@ -177,6 +177,7 @@ def _describe(data: dict[str, Any]) -> Any:
     from rich.text import Text
 
     rows = [
+        ("from", data["source"]),
         ("observations", data["observation_space"]),
         ("actions", data["action_space"]),
         ("time limit", f"{data['max_steps']:,} steps" if data["max_steps"] else "none of its own"),
