@@ -32,6 +32,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["models", "optimum", "players"],
     ["curves", "inference", "storage", "training"],
     ["exact"],
+    ["outside"],
     ["checker", "engine", "facts", "gym"],
     ["gradcheck"],
     ["painter", "plots", "run_folder", "workloads"],

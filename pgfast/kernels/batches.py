@@ -204,6 +204,19 @@ def prime(env, like, plan, learner, w, memory):
             start_episode(env, like, memory, plan, w, i, plan.first_episode)
 
 
+@routine
+def open_work(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team):
+    """Put lanes to work where none is, closing blocks that are done; −1, or why there is nothing to do."""
+    control = w.lanes.control
+    while control[TASK] < 0 or control[ACTIVE] == 0:
+        if control[TASK] >= 0:
+            close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team)
+        status = take_block(env, like, plan, learner, accounts, w, memory, team)
+        if status >= 0:
+            return status
+    return -1
+
+
 @kernel
 def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget):
     """Play and learn for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE.
@@ -215,10 +228,9 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
     prime(env, like, plan, learner, w, memory)
     control = w.lanes.control
     while True:
-        if control[TASK] < 0:
-            status = take_block(env, like, plan, learner, accounts, w, memory, team)
-            if status >= 0:
-                return status
+        status = open_work(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team)
+        if status >= 0:
+            return status
         while control[ACTIVE] > 0:
             n = padded(control[ACTIVE], w.lanes)
             full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
@@ -228,4 +240,3 @@ def work_on_batches(env, like, policy, algorithm, optimisation, plan, learner, a
                     finish(env, like, algorithm, plan, learner, accounts, w, memory, n)
                 if is_time_to_return(team, full, budget, control):
                     return reason(full, control)
-        close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team)

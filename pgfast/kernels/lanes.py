@@ -90,6 +90,7 @@ def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> l
         ("run", "i8", (LANES,)),
         ("slot", "i8", (LANES,)),  # which share of the run's episodes
         ("episode", "i8", (LANES,)),
+        ("seat", "i8", (LANES,)),  # which environment it plays, where others step them
         ("left", whole, (LANES,)),  # episodes until the run's next update, this one included
         ("due", whole, (LANES,)),  # episodes until the run is noted in the log, this one included
         ("inverse", real, (LANES,)),  # 1 / episodes of the batch
@@ -251,9 +252,9 @@ def normalise(n, lanes):
 
 
 @inlined
-def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
-    """One step of n lanes; (1 when a tape is full, the number of lanes whose episode has ended). Where plan.sharing
-    steps have their random numbers from one block, lanes that end in between wait for the next."""
+def decide(env, like, policy, plan, learner, w, n):
+    """The actions of n lanes. Where plan.sharing steps have their random numbers from one block, lanes that end in
+    between wait for the next."""
     lanes = w.lanes
     late = lanes.control[TURN] % plan.sharing
     if late == 0:
@@ -261,7 +262,13 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     else:
         advance(plan.actions, n, late, plan.sharing, lanes)
     act(policy, env, like, n, w, learner, plan.deterministic)
-    step_environment(n, env, like, plan, lanes)
+
+
+@inlined
+def take_in(policy, algorithm, plan, w, memory, n):
+    """What to make of the step that n lanes have made; (1 when a tape is full, the number of lanes whose episode has
+    ended)."""
+    lanes = w.lanes
     if plan.learn == 1:
         full, waiting = learn(memory, policy, algorithm, n, w)
     else:
@@ -270,6 +277,14 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     if lanes.control[TURN] % factors(lanes.likelihood) == 0:
         normalise(n, lanes)
     return full, waiting
+
+
+@inlined
+def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
+    """One step of n lanes; answers as `take_in`."""
+    decide(env, like, policy, plan, learner, w, n)
+    step_environment(n, env, like, plan, w.lanes)
+    return take_in(policy, algorithm, plan, w, memory, n)
 
 
 @leaf
@@ -352,6 +367,7 @@ def move_lane(lanes, source, target):
     lanes.moves[target] = lanes.moves[source]
     lanes.bad[target] = lanes.bad[source]
     lanes.episode[target] = lanes.episode[source]
+    lanes.seat[target] = lanes.seat[source]
     lanes.left[target] = lanes.left[source]
     lanes.due[target] = lanes.due[source]
     lanes.inverse[target] = lanes.inverse[source]

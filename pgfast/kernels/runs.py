@@ -247,6 +247,35 @@ def prime(env, like, plan, learner, w, memory):
             begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
 
 
+@inlined
+def open_lanes(env, like, plan, learner, accounts, w, memory, team):
+    """Put as many lanes to work as there are slots for."""
+    control = w.lanes.control
+    while control[ACTIVE] < plan.width and open_slot(
+        env, like, plan, learner, accounts, w, memory, team, control[ACTIVE]
+    ):
+        control[ACTIVE] += 1
+
+
+@routine
+def close_lanes(plan, learner, accounts, w, memory):
+    """Give what lanes hold back to their runs; they are at an end."""
+    for i in range(w.lanes.control[ACTIVE]):
+        close_row(plan, learner, accounts, w, memory, i)
+    w.lanes.control[ACTIVE] = 0
+
+
+@inlined
+def finish(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, n):
+    """Every lane whose episode has ended is counted, updated if its batch is complete, and given another."""
+    due, updates = count_ends(n, plan.batch, w.lanes)
+    if plan.learn == 1:
+        due *= end_lanes(memory, policy, algorithm, optimisation, learner, accounts, n, w, room, updates)
+    restart(n, env, like, plan, w.lanes)
+    if due <= 0:
+        close_rows(env, like, plan, learner, accounts, w, memory, team)
+
+
 @kernel
 def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, budget):
     """Train, or play, slot after slot for about `budget` turns; returns FINISHED, AGAIN, TAPE_FULL or OUTSIDE. With a
@@ -257,14 +286,9 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
     prime(env, like, plan, learner, w, memory)
     lanes, control = w.lanes, w.lanes.control
     if budget < 0:
-        for i in range(control[ACTIVE]):
-            close_row(plan, learner, accounts, w, memory, i)
-        control[ACTIVE] = 0
+        close_lanes(plan, learner, accounts, w, memory)
         return FINISHED
-    while control[ACTIVE] < plan.width and open_slot(
-        env, like, plan, learner, accounts, w, memory, team, control[ACTIVE]
-    ):
-        control[ACTIVE] += 1
+    open_lanes(env, like, plan, learner, accounts, w, memory, team)
     while control[ACTIVE] > 0:
         n = padded(control[ACTIVE], lanes)
         full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
@@ -272,12 +296,7 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
         control[WAITED] += waiting
         if is_time_to_restart(plan, lanes, n, waiting):
             control[WAITED] = 0
-            due, updates = count_ends(n, plan.batch, lanes)
-            if plan.learn == 1:
-                due *= end_lanes(memory, policy, algorithm, optimisation, learner, accounts, n, w, room, updates)
-            restart(n, env, like, plan, lanes)
-            if due <= 0:
-                close_rows(env, like, plan, learner, accounts, w, memory, team)
+            finish(env, like, policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team, n)
         if seams(plan, lanes) and is_time_to_return(team, full, budget, control):
             return reason(full, control)
     return FINISHED
