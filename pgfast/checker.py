@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -24,6 +24,9 @@ from pgfast.probe import Traits, call_method, probe, some_actions
 from pgfast.random import make_key
 from pgfast.rehearsal import rehearse
 from pgfast.sample import COMPARED, TURNS, Sample
+
+if TYPE_CHECKING:
+    from pgfast.foreign_checker import ForeignExamination
 
 ROUNDING = {"float64": 1e-12, "float32": 1e-5}  # relative to a number, or to 1 if it is smaller
 LONG = 20_000  # turns after which an environment without time limit is taken never to end
@@ -60,7 +63,13 @@ def check(env: Any, *, precision: str = "float64", **parameters: Any) -> Report:
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     source = env if isinstance(env, Source) else find(env, parameters)
-    examination = _Examination(source, precision)
+    examination: _Examination | ForeignExamination
+    if source.foreign is not None:
+        from pgfast.foreign_checker import ForeignExamination
+
+        examination = ForeignExamination(source)
+    else:
+        examination = _Examination(source, precision)
     checks: list[Check] = []
     for name, look, essential in examination.steps():
         try:

@@ -40,6 +40,7 @@ from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 if TYPE_CHECKING:
     from pgfast.inference import Predictor
+    from pgfast.vector import Played
 
 ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
@@ -53,8 +54,8 @@ class Engine:
     ----------
     env
         An id (``"FrozenLake-v1"``), a file (``"my_env.py"``, ``"my_env.py:Corridor"``), an environment object (from
-        `pgfast.make`, or a NamedTuple of the environment protocol), a `TabularMDP`, or a Gymnasium environment with a
-        transition table.
+        `pgfast.make`, or a NamedTuple of the environment protocol), a `TabularMDP`, or a Gymnasium environment, a
+        vector of them, or a function that makes one.
     algorithm : str
         ``"reinforce"``.
     policy : str
@@ -69,7 +70,7 @@ class Engine:
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
         ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
-        ``env_parameters``.
+        ``vector_envs``, ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 
     Raises
@@ -96,7 +97,8 @@ class Engine:
         for name in ("theta0", "std0"):
             if isinstance(chosen.get(name), np.ndarray | list | tuple):
                 chosen[name] = np.ravel(chosen[name]).tolist()
-        self._start(source, validated(**{**preset(source.name), **chosen, "algorithm": algorithm, "seed": seed,
+        self._start(source, validated(**{**preset(source.name, source.foreign is not None), **chosen,
+                                         "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 
     @classmethod
@@ -114,7 +116,7 @@ class Engine:
         self.model: Model = build(source.env, self.traits, settings)
         values = self.model.n_values if settings.baseline == "value" else 0
         self._problem = Problem(
-            env=in_precision(source.env, self.model.precision.real),
+            env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
             traits=self.traits,
             model=self.model,
             algorithm=make_reinforce(
@@ -128,6 +130,11 @@ class Engine:
             seed=settings.seed,
             values=values,
         )  # fmt: skip
+        self._played: Played | None = None
+        if source.foreign is not None:
+            from pgfast.vector import Played
+
+            self._played = Played(source.foreign, settings.vector_envs, settings.max_steps, settings.asynchronous)
         self._learner: Learner = make_learner(self._first_theta(), self.model.n_prepared, values, log_rows=1)
         self._prepare()
         self._evaluated = 0
@@ -196,19 +203,28 @@ class Engine:
         """SHA-256 of the parameters' bytes (float64, little-endian, run after run)."""
         return hashlib.sha256(np.ascontiguousarray(self.theta, "<f8").tobytes()).hexdigest()
 
+    @property
+    def notice(self) -> str | None:
+        """Where Gymnasium steps the environments, a line that says so, with the speed to expect: some hundred steps are
+        made to measure it."""
+        return self._played.notice(self.traits) if self._played is not None else None
+
     # ---- what can be done
+
+    def _job(self, learner: Learner, first: int, last: int, **choices: Any) -> Job:
+        """Episodes first … last − 1 of every run."""
+        make = Job if self._played is None else self._played.job
+        return make(self._problem, learner, self.settings.runs, first, last, **choices)
 
     def compile(self, *, everything: bool = False, announce: Callable[[], None] | None = None) -> Preparation:
         """Compile what `learn` and `evaluate` need now, or load it from the cache, rather than when it is first needed;
         with `everything` also the kernel that other batch sizes and numbers of runs take, and the one of `predict`.
         `announce` is called before something is compiled. Says how long it took."""
         learner = self._learner._replace(clock=self._learner.clock.copy())
-        first = Job(self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1)
+        first = self._job(learner, 0, self.settings.batch, threads=1)
         made = [first.prepare(announce)]
         if everything and not self.settings.in_loop:  # where lanes are always runs
-            other = Job(
-                self._problem, learner, self.settings.runs, 0, self.settings.batch, threads=1, by_runs=not first.by_runs
-            )
+            other = self._job(learner, 0, self.settings.batch, threads=1, by_runs=not first.by_runs)
             made.append(other.prepare(announce))
         if everything:
             made.append(self._ready_to_predict().preparation)
@@ -238,9 +254,7 @@ class Engine:
         every = self._points_apart(count)
         steps_before = total_steps(self._learner)
         self._learner = self._learner._replace(log=make_log(self.settings.runs, -(-count // every)))
-        job = Job(
-            self._problem, self._learner, self.settings.runs, first, first + count, log_every=every, threads=threads
-        )
+        job = self._job(self._learner, first, first + count, log_every=every, threads=threads)
         seen = Recorder(job, every, count, steps_before)
 
         def between() -> bool | None:
@@ -294,16 +308,7 @@ class Engine:
         clock[:, EPISODES], clock[:, FAILED] = self._evaluated, -1
         learner = self._learner._replace(clock=clock, log=make_log(self.settings.runs, 1))
         first, self._evaluated = self._evaluated, self._evaluated + episodes
-        job = Job(
-            self._problem,
-            learner,
-            self.settings.runs,
-            first,
-            first + episodes,
-            learn=False,
-            deterministic=deterministic,
-            threads=threads,
-        )
+        job = self._job(learner, first, first + episodes, learn=False, deterministic=deterministic, threads=threads)
         job.run()
         return np.asarray(job.learner.log[:, 0])
 
@@ -348,6 +353,11 @@ class Engine:
                 f"Actions in {self.source.env.action_space} are discrete and have no mean: use probabilities(obs)."
             )
         return gaussian(self.model, self.traits, self.theta[run], obs)
+
+    def close(self) -> None:
+        """End the environments that Gymnasium steps, and their processes; when needed again, others are made."""
+        if self._played is not None:
+            self._played.close()
 
     # ---- on disk
 

@@ -1,15 +1,19 @@
 """From what the user names to an environment that kernels can play.
 
 A name is the id of a bundled environment, a file (``my_env.py`` or ``my_env.py:Corridor``) or the id of a Gymnasium
-environment with a transition table. Bundled environments are files too, and come in by the same door.
+environment. Bundled environments are files too, and come in by the same door. Of Gymnasium's, those with a transition
+table are played from that; all others are `Foreign`, and Gymnasium steps them.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -17,16 +21,19 @@ from typing import Any
 from pgfast.collection import BUNDLED
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.files import line_in, load_class, load_function, packaged_folder
+from pgfast.foreign import Foreign, from_maker, from_object, from_spec
 from pgfast.functions import maximise
 from pgfast.parameters import construct, normalised
 from pgfast.tables import TabularMDP
+
+_OF_VECTORS = ("num_envs", "render_mode", "vectorization_mode", "vector_kwargs")  # among the parameters of a spec
 
 
 @dataclass(frozen=True)
 class Source:
     """An environment and where it came from."""
 
-    env: Any  # a NamedTuple with step and reset
+    env: Any  # a NamedTuple with step and reset, or a Foreign
     name: str  # id or path
     parameters: dict[str, Any]
     table: TabularMDP | None = None
@@ -34,10 +41,17 @@ class Source:
     origin: Any = None  # the object whose method `table` gave the table
 
     @property
+    def foreign(self) -> Foreign | None:
+        """The environments, where Gymnasium steps them."""
+        return self.env if isinstance(self.env, Foreign) else None
+
+    @property
     def label(self) -> str:
         """What messages call it: ``my_env.py, Corridor``."""
         if self.table is not None:
             return self.table.name
+        if isinstance(self.env, Foreign):
+            return self.env.label
         name = type(self.env).__name__
         return f"{self.file.name}, {name}" if self.file is not None else name
 
@@ -67,11 +81,14 @@ def definition(name: str) -> Any:
             description.__doc__ = function.__doc__
             return description
         return load_class(file, class_name, _bundled_module(file) if name in BUNDLED else None)
-    import gymnasium
+    return _entry(_spec(name))
+
+
+def _entry(spec: Any) -> Any:
+    """The class or function by which Gymnasium makes an environment."""
     from gymnasium.envs.registration import load_env_creator
 
-    entry = gymnasium.spec(name).entry_point
-    return load_env_creator(entry) if isinstance(entry, str) else entry
+    return load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
 
 
 def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
@@ -85,12 +102,14 @@ def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
         return Source(env.environment(), env.name, {}, table=env)
     if isinstance(env, tuple) and hasattr(env, "_fields"):
         return _from_object(env)
-    if hasattr(env, "unwrapped"):
-        table = TabularMDP.from_gymnasium(env)
-        return Source(table.environment(), table.name, {}, table=table)
+    if hasattr(env, "unwrapped") and not isinstance(env, type):
+        return _from_gymnasium_object(env)
+    if callable(env) and not (isinstance(env, type) and issubclass(env, tuple)):
+        name = getattr(env, "__qualname__", type(env).__name__)
+        return Source(from_maker(env), f"{name}()", {})
     raise PgfastError(
         f"{env!r} is no environment: give an id (see `pgfast envs`), a file, a NamedTuple with step and "
-        f"reset, or a TabularMDP."
+        f"reset, a TabularMDP, or a Gymnasium environment."
     )
 
 
@@ -118,6 +137,10 @@ def _function(name: str, file: Path, function_name: str | None) -> FunctionType 
 
 
 def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+    if name.endswith("()"):
+        raise PgfastError(
+            f"{name} was an object of the program that saved it: give it again, as Engine.load(…, env=…)."
+        )
     file, class_name = _place(name)
     if file is None:
         return _from_gymnasium(name, parameters)
@@ -125,9 +148,13 @@ def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     full_name = name if bundled else f"{file}:{class_name}" if class_name else str(file)
     function = _function(name, file, class_name)
     if function is not None:
-        _check_parameters(name, parameters)
+        _check_parameters(definition(name), name, parameters)
         return Source(maximise(function, **parameters), full_name, parameters, file=file)
     cls = load_class(file, class_name, _bundled_module(file) if bundled else None)
+    if not issubclass(cls, tuple):
+        _check_parameters(cls, cls.__name__, parameters)
+        found = from_maker(partial(cls, **parameters), f"{file.name}, {cls.__name__}")
+        return Source(found, full_name, parameters, file=file)
     own = BUNDLED[name].parameters if bundled else {}
     return _source(construct(cls, {**own, **parameters}), full_name, parameters, file)
 
@@ -164,31 +191,89 @@ def _kept_table(env: Any) -> tuple[Any, Any]:
     return table, table.environment() if isinstance(table, TabularMDP) else None
 
 
+def _has_table(env: Any) -> bool:
+    return isinstance(getattr(env.unwrapped, "P", None), dict)
+
+
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
+    """The table of an id of Gymnasium's, or the environments as they are."""
     import gymnasium
 
-    if name.partition(":")[2] == "" and name not in gymnasium.registry:
-        raise unknown("environment", name, listed())
-    _check_parameters(name, parameters)
     try:
-        env = gymnasium.make(name, **parameters)
+        spec = _spec(name)
+        _check_parameters(_entry(spec), name, parameters)
+        env = gymnasium.make(spec, **parameters)
+    except PgfastError:
+        raise
     except Exception as error:  # whatever its constructor raises: it is not ours
         raise PgfastError(f"Gymnasium can't make {name}: {type(error).__name__}: {error}") from error
-    if not isinstance(getattr(env.unwrapped, "P", None), dict):
-        raise PgfastError(
-            f"{name} is a Gymnasium environment without a transition table: pgfast can't compile it; write its "
-            f"dynamics as a file (see docs/environments.md), or choose from {', '.join(listed())}."
-        )
+    if not _has_table(env):
+        assert env.spec is not None
+        return Source(from_spec(env.spec, env, name), name, parameters)
     table = TabularMDP.from_gymnasium(env)
     env.close()
     return Source(table.environment(), name, parameters, table=table)
 
 
-def _check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raise PgfastError for a parameter that Gymnasium's environment, or a function that is maximised, doesn't have."""
+def _spec(name: str) -> Any:
+    """Gymnasium's entry for an id, or ``module:id``, where the module is what registers it."""
+    import gymnasium
+
+    module, colon, own_name = name.partition(":")
+    if colon:
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))  # as for a script: its neighbours can be imported
+        import_module(module)
+    if (own_name or name) not in gymnasium.registry:
+        near = get_close_matches(name, [*listed(), *gymnasium.registry], n=1, cutoff=0.5)
+        if near and near[0] not in listed():
+            raise PgfastError(f"There is no environment {name!r} (did you mean {near[0]!r}?): see `pgfast envs`.")
+        raise unknown("environment", name, listed())
+    return gymnasium.spec(own_name or name)
+
+
+def _from_gymnasium_object(env: Any) -> Source:
+    """An environment, or a vector of them, that the user has made: what is bundled or has a table is played from that,
+    unless it has been changed since."""
+    if _has_table(env):
+        table = TabularMDP.from_gymnasium(env)
+        return Source(table.environment(), table.name, {}, table=table)
+    spec = env.spec
+    twin = _twin(env) if spec is not None and not hasattr(env, "num_envs") else None
+    if twin is not None:
+        return twin
+    found = from_object(env)
+    if spec is None or spec.additional_wrappers:
+        return Source(found, f"{found.label}()", {})
+    parameters = {
+        k: v for k, v in spec.kwargs.items() if k not in _OF_VECTORS and isinstance(v, bool | int | float | str)
+    }
+    return Source(found, spec.id, parameters)
+
+
+def _twin(env: Any) -> Source | None:
+    """The bundled environment with the id of an environment of Gymnasium's; None where that has been changed, or made
+    or wrapped in a way that the bundled one doesn't know."""
+    import gymnasium
+
+    spec = env.spec
+    if spec.id not in BUNDLED or spec.id not in gymnasium.registry or spec.additional_wrappers:
+        return None
+    try:
+        source = _find_by_name(spec.id, {k: v for k, v in spec.kwargs.items() if k != "render_mode"})
+        fresh = gymnasium.make(spec)
+    except (PgfastError, gymnasium.error.Error):
+        return None
+    numbers = [{k: v for k, v in vars(e.unwrapped).items() if isinstance(v, float | str)} for e in (env, fresh)]
+    same_limit = spec.max_episode_steps == getattr(source.env, "max_steps", None)
+    return source if numbers[0] == numbers[1] and same_limit else None
+
+
+def _check_parameters(entry: Any, name: str, parameters: Mapping[str, Any]) -> None:
+    """Raise PgfastError for a parameter that a function, or what makes an environment of Gymnasium's, doesn't have."""
     if not parameters:
         return
-    allowed = inspect.signature(definition(name)).parameters
+    allowed = inspect.signature(entry).parameters
     if any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
         return
     for given in parameters:

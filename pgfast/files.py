@@ -28,10 +28,7 @@ def load_class(path: Path, class_name: str | None, module_name: str | None = Non
     found = {
         name: value
         for name, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, tuple)
-        and hasattr(value, "_fields")
-        and value.__module__ == module.__name__
+        if isinstance(value, type) and value.__module__ == module.__name__ and _is_environment(value)
     }
     if class_name is not None:
         if class_name not in found:
@@ -65,6 +62,13 @@ def _is_own_function(value: object, module: ModuleType) -> TypeGuard[FunctionTyp
 
 def _user_module(path: Path) -> str:
     return f"pgfast_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _is_environment(cls: type) -> bool:
+    """A NamedTuple, or an environment of Gymnasium's."""
+    gymnasium = sys.modules.get("gymnasium")
+    foreign = gymnasium is not None and issubclass(cls, gymnasium.Env)
+    return foreign or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
 
 
 def _no_class(path: Path, module: ModuleType) -> EnvironmentFault:

@@ -51,10 +51,10 @@ class OutsideJob(Job):
         self.plan = self.plan._replace(
             sharing=1, block=self.plan.batch, width=max(1, min(LANES, self.environments, tasks))
         )
-        self.environments = self.plan.width
         seen = self.problem.traits.observation
         width = len(seen) if isinstance(seen, tuple) else 1
-        self.desk = make_desk(self.environments, 0 if self.problem.traits.n_observations is not None else width)
+        width = 0 if self.problem.traits.n_observations is not None else width
+        self.desk = make_desk(self.environments, width, self.problem.traits.action)
 
     def _arguments(self, worker: Worker, budget: int) -> tuple[Any, ...]:
         return *super()._arguments(worker, budget)[:-1], self.desk
@@ -78,7 +78,8 @@ class Exchange:
     """
 
     def __init__(self, job: OutsideJob) -> None:
-        job.prepare()
+        if not job.workers:
+            job.prepare()
         self.job = job
         self.desk: Desk = job.desk
         self.actions: np.ndarray = job.desk.action
@@ -101,7 +102,8 @@ class Exchange:
         return int(self._order[OPENED])
 
     def act(self, observations: Any, absent: Any = False) -> np.ndarray:
-        """Actions (N,) for observations (N, D), or (N,) where they are whole numbers; the array is used again.
+        """Actions (N,), or (N, K) where they are K real numbers, for observations (N, D), or (N,) where those are whole
+        numbers; the array is used again.
 
         An environment can be `absent`, (N,) of bool, only before the first step of its episode: nothing is asked of the
         policy, and the step to come is none."""

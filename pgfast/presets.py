@@ -17,6 +17,13 @@ DEFAULT: dict[str, Any] = {
     "episodes": 50_000,
 }
 
+FOREIGN: dict[str, Any] = {  # what Gymnasium steps is slower by orders of magnitude
+    "gamma": 0.99,
+    "batch": 16,
+    "episodes": 2_000,
+    "evaluation_episodes": 200,
+}
+
 _LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -46,11 +53,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Gridworld": {"lr": 0.1},
     "JacksCarRental": {**_LONG, "gamma": 0.9, "lr": 0.2, "lr_value": 3.0, "batch": 512, "episodes": 200_000},
     "RandomWalk": {"baseline": "value", "lr_value": 0.002, "episodes": 100_000},
+    "LunarLander-v3": {"lr": 0.1, "episodes": 3_000},
     "Taxi-v4": {**_LONG, "gamma": 0.99, "episodes": 3_000_000, "entropy": 0.05},
     "WindyGridworld": {**_LONG, "episodes": 500_000, "entropy": 0.1, "max_steps": 200},
 }
 
 
-def preset(name: str) -> dict[str, Any]:
-    """The settings for an environment's name, on top of the defaults."""
-    return {**DEFAULT, **PRESETS.get(name, {})}
+def preset(name: str, foreign: bool = False) -> dict[str, Any]:
+    """The settings for an environment's name, on top of the defaults; `foreign` where Gymnasium steps it."""
+    return {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {})}

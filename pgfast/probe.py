@@ -11,7 +11,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
@@ -59,14 +59,23 @@ class Traits:
 def probe(source: Source, max_steps: int | None = None) -> Traits:
     """Look at an environment; raises EnvironmentFault when it doesn't keep the protocol."""
     env, label = source.env, source.label
+    if source.foreign is not None:
+        seen = source.foreign.blank  # which is what lanes have as a state, too
+        spaces = env.observation_space, env.action_space
+        return _traits(label, spaces, (seen, seen), max_steps or source.foreign.max_steps)
     _check_methods(type(env), label)
     _check_parameters(env, label)
     check_bodies(type(env))
     spaces = _spaces(env, label)
-    like, observation = _play(env, label, spaces)
-    limit = max_steps or _own_limit(env, label)
+    traits = _traits(label, spaces, _play(env, label, spaces), max_steps or _own_limit(env, label))
+    return replace(traits, paired=not _draws(type(env)), optimum=_optimum(env, label))
+
+
+def _traits(label: str, spaces: tuple[Any, Any], examples: tuple[Any, Any], limit: int | None) -> Traits:
+    """What the spaces, and examples of a state and an observation, say."""
     seen, actions = spaces
     discrete = isinstance(actions, Discrete)
+    like, observation = examples
     return Traits(
         label=label,
         like=like,
@@ -77,8 +86,8 @@ def probe(source: Source, max_steps: int | None = None) -> Traits:
         first_action=int(actions.start) if discrete else 0,
         max_steps=limit or ENGINE_LIMIT,
         limited=limit is not None,
-        paired=not _draws(type(env)),
-        optimum=_optimum(env, label),
+        paired=True,
+        optimum=None,
         action=next(some_actions(actions)),
         low=() if discrete else tuple(actions.low.reshape(-1).tolist()),
         high=() if discrete else tuple(actions.high.reshape(-1).tolist()),

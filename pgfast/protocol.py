@@ -36,6 +36,7 @@ draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
 advance = hook("advance")  # (actions, n, late, sharing, lanes)
 taken = hook("taken")  # (actions, chosen, real, beside) -> the action as `step` has it
 accept = hook("accept")  # (actions, n, first, given, lanes)
+serve = hook("serve")  # (actions, i, lanes, out, k)
 hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
 
 # policy

@@ -60,6 +60,10 @@ class Settings:
     )
     seed: Annotated[int, Ge(0), Lt(2**64)] = _choice(0, "Everything random is a function of it.")
     max_steps: Annotated[int, Ge(1), Lt(2**32)] | None = _choice(None, "Steps after which an episode is truncated.")
+    vector_envs: Annotated[int, Ge(1), Le(64)] | None = _choice(
+        None, "Environments stepped together, up to 64, where Gymnasium steps them; 8 if not given."
+    )
+    asynchronous: bool = _choice(False, "Where Gymnasium steps environments: each in a process of its own.")
     log_every: Count | None = _choice(None, "Episodes between points of the curve.")
     evaluation_episodes: Count = _choice(10_000, "Fresh episodes that the trained policy is judged by.")
 

@@ -255,6 +255,7 @@ BAD_INPUT = {
     "environment": (["train", "FrozenLak-v1"], "no environment 'FrozenLak-v1' (did you mean 'FrozenLake-v1'?)"),
     "no environment": (["train"], "name one"),
     "file": (["train", "nowhere.py"], "no file 'nowhere.py'"),
+    "Gymnasium's environment": (["train", "LunarLandr-v3"], "(did you mean 'LunarLander-v3'?)"),
     "algorithm": (["train", "FrozenLake-v1", "--algorithm", "reinforc"], "(did you mean 'reinforce'?)"),
     "policy": (["train", "FrozenLake-v1", "--policy", "tabula"], "(did you mean 'tabular'?)"),
     "policy that can't be": (["train", "CartPole-v1", "--policy", "tabular"], "choose 'linear'"),

@@ -45,12 +45,19 @@ class Simulation:
         observe = getattr(self.env, "observe", lambda state: state)
         return np.array([observe(s) for s in self.states])
 
+    def taken(self, action):
+        """As the environment has it: an int, a float or a tuple of floats."""
+        numbers = np.ravel(action).tolist()
+        return tuple(numbers) if len(numbers) > 1 else numbers[0]
+
     def step(self, actions):
         n = len(self.states)
         rewards, terminated, truncated = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
         for k in np.flatnonzero(self.exchange.playing[:, EPISODE] >= 0):
             self.clocks[k] += 1
-            self.states[k], rewards[k], terminated[k] = self.env.step(self.states[k], int(actions[k]), self.key(k))
+            self.states[k], rewards[k], terminated[k] = self.env.step(
+                self.states[k], self.taken(actions[k]), self.key(k)
+            )
             truncated[k] = self.clocks[k] >= self.traits.max_steps
         return rewards, terminated, truncated
 
@@ -72,12 +79,13 @@ def play(exchange: Exchange, simulation: Simulation, absences: bool = False) -> 
         exchange.observe(*result)
 
 
-CASES = {  # problem, settings, and as many environments as the compiled schedule has lanes
+CASES = {  # problem, settings, batch, runs and episodes; the compiled schedule has at most 32 lanes
     "linear batches": ("linear", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}, 17, 2, 40),
-    "linear runs": ("linear", {"baseline": "mean", "returns": "whole"}, 3, 5, 8),
+    "linear runs": ("linear", {"baseline": "value", "returns": "whole"}, 3, 5, 8),
     "tabular batches": ("tabular", {"baseline": "batch", "entropy": 0.1}, 17, 2, 40),
-    "tabular runs": ("tabular", {"baseline": "value", "discount_factor": True}, 3, 5, 8),
-    "linear in the loop": ("linear", {"baseline": "none", "in_loop": True}, 3, 3, 8),
+    "tabular runs": ("tabular", {"baseline": "mean", "discount_factor": True}, 3, 5, 8),
+    "tabular in the loop": ("tabular", {"baseline": "value", "in_loop": True}, 3, 3, 8),
+    "real actions": ("raft", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}, 17, 2, 40),
 }
 
 

@@ -54,7 +54,10 @@ class App(typer.Typer):
             if debug:
                 traceback.print_exc()
             message, code = _in_words(error)
-            return fail(message, code, as_json)
+            fail(message, code, as_json)
+            if details := getattr(error, "details", ""):  # of what isn't ours
+                print(details, file=sys.stderr)
+            return code
 
 
 def _end(code: int) -> NoReturn:

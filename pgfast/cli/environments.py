@@ -99,7 +99,7 @@ def info(
 
     engine = Engine(env, env_parameters=parameters(env_parameters))
     source, traits, cls = engine.source, engine.traits, definition(env)
-    first = source.env.reset(make_key())
+    first = source.env.reset(make_key()) if source.foreign is None else None
     if image is not None:
         _draw(source, first, image)
     data = {

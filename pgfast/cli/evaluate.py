@@ -9,7 +9,7 @@ import typer
 
 from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, span
 from pgfast.cli.progress import compile_aloud
-from pgfast.cli.train import Threads, check_threads
+from pgfast.cli.train import Threads, check_threads, tell
 
 
 def evaluate(
@@ -29,6 +29,7 @@ def evaluate(
     from pgfast.engine import Engine
 
     engine = Engine.load(run, env=env)
+    tell(engine, quiet)
     compile_aloud(engine, quiet=quiet)
     result = engine.evaluate(episodes, deterministic=deterministic, threads=threads)
     settings = engine.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,7 @@ def train(
         path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
         with RunFolder(path) as folder:
             with Bar(not (as_json or quiet)) as bar:
+                tell(engine, quiet)
                 compiled = compile_aloud(engine, bar, quiet)
                 interruption.training = True
                 folder.begin(engine)
@@ -63,6 +65,7 @@ def train(
                 engine.save(path)
                 bar.stage("evaluating")
                 evaluation = engine.evaluate(threads=threads)
+                engine.close()  # a process of an environment's would keep the painter waiting
             summary = finite(summarise(engine, training, evaluation, path))
             summary["compile_seconds"] += compiled.compile_seconds
             summary["load_seconds"] += compiled.load_seconds
@@ -74,6 +77,12 @@ def train(
     if training.failed:
         return fail(_divergence(training, path), DIVERGED, as_json=False)
     return interruption.exit_code
+
+
+def tell(engine: Engine, quiet: bool) -> None:
+    """Say on stderr what the user should know before it begins."""
+    if not quiet and (notice := engine.notice):
+        print(f"pgfast: {notice}", file=sys.stderr)
 
 
 def check_threads(threads: int | None) -> None:

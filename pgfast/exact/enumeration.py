@@ -272,6 +272,8 @@ def _drawing(cls: type) -> Iterator[Follow]:
 def table_behind(source: Source, traits: Traits) -> Enumeration:
     """The table of an environment: its own, or the one that its methods have. Raises PgfastError where there is
     none."""
+    if source.foreign is not None:
+        raise PgfastError(f"{source.label} is stepped by Gymnasium: its probabilities are not known.")
     if source.table is None:
         return enumerated(source.env, traits)
     states = tuple(range(source.table.n_states))

@@ -118,6 +118,10 @@ class Choices(NamedTuple):
         """Entries first, … of `given` (N,), as `step` has them, into n lanes."""
         accept_choices(n, first, self.first, given, lanes)
 
+    def serve(self, i, lanes, out, k):
+        """Lane i's action, as the environment calls it, to entry k of `out` (N,)."""
+        out[k] = lanes.action[i] + self.first
+
 
 class Reals(NamedTuple):
     """K real numbers: the rows of ``lanes.reals``."""
@@ -148,3 +152,8 @@ class Reals(NamedTuple):
     def accept(self, n, first, given, lanes):
         """Rows first, … of `given` (N, K) into n lanes."""
         accept_reals(n, first, given, lanes)
+
+    def serve(self, i, lanes, out, k):
+        """Lane i's action to row k of `out` (N, K)."""
+        for r in range(lanes.reals.shape[0]):
+            out[k, r] = lanes.reals[r, i]

@@ -25,7 +25,7 @@ from pgfast.kernels.plan import AGAIN, FINISHED, TAPE_FULL
 from pgfast.kernels.runs import close_lanes, open_lanes
 from pgfast.kernels.runs import finish as finish_in_runs
 from pgfast.kernels.runs import prime as prime_for_runs
-from pgfast.protocol import begin
+from pgfast.protocol import begin, serve
 
 ABSENT = 3  # value of `done` while a lane's environment is absent
 TAKE_IN, DECIDE, CLOSE, OPENED, LOWEST, HIGHEST = range(
@@ -49,18 +49,20 @@ class Desk(NamedTuple):
     terminated: Any  # uint8 (N,)
     truncated: Any  # uint8 (N,)
     absent: Any  # uint8 (N,)
-    action: Any  # int64 (N,)
+    action: Any  # int64 (N,); float64 (N, K) where they are real numbers
     playing: Any  # int64 (N, 3): run, episode, fresh
 
 
-def make_desk(environments: int, width: int) -> Desk:
-    """An empty desk; `width` numbers are observed, 0 where observations are discrete."""
+def make_desk(environments: int, width: int, action: Any = 0) -> Desk:
+    """An empty desk; `width` numbers are observed, 0 where observations are discrete. All environments have `action` on
+    it: those that nobody plays are stepped too."""
     terminated, truncated, absent = np.zeros((3, environments), np.uint8)
     playing = np.zeros((environments, 3), np.int64)
     playing[:, EPISODE] = -1
+    actions = np.array([[action] if isinstance(action, float) else action] * environments)
     return Desk(
         np.zeros(6, np.int64), np.zeros((environments, width)), np.zeros(0 if width else environments, np.int64),
-        np.zeros(environments), terminated, truncated, absent, np.zeros(environments, np.int64), playing,
+        np.zeros(environments), terminated, truncated, absent, actions, playing,
     )  # fmt: skip
 
 
@@ -159,7 +161,7 @@ def say_who_plays(desk, lanes):
 def give_actions(plan, desk, lanes):
     """The lanes' actions, as the environments call them."""
     for i in range(lanes.control[ACTIVE]):
-        desk.action[lanes.seat[i]] = lanes.action[i] + plan.first_action
+        serve(plan.actions, i, lanes, desk.action, lanes.seat[i])
 
 
 @inlined
