@@ -28,7 +28,10 @@ def compare(name: str, workload: Workload, rounds: int, scale: float) -> str:
     tenth = max(1, round(workload.episodes * scale / 10 / workload.settings["batch"])) * workload.settings["batch"]
     costs: dict[str, list[float]] = {p: [] for p in PRECISIONS}
     returns: dict[str, list[float]] = {p: [] for p in PRECISIONS}
-    engine = lambda seed, p: workload.engine(seed, precision=p, log_every=tenth, **CHANGES[name])  # noqa: E731
+
+    def engine(seed: int, p: str) -> Engine:
+        return workload.engine(seed, precision=p, log_every=tenth, **CHANGES[name])
+
     for p in PRECISIONS:
         engine(0, p).learn(workload.settings["batch"], threads=1)
     for seed in range(rounds):

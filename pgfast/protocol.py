@@ -55,7 +55,6 @@ store = hook("store")  # (memory, learner, w, i, run)
 begin = hook("begin")  # (memory, w, i)
 clear = hook("clear")  # (memory, w, i)
 end = hook("end")  # (memory, algorithm, learner, w, accounts, account, i)
-collect = hook("collect")  # (memory, w, accounts, account, i)
 improve = hook("improve")  # (memory, policy, algorithm, optimisation, learner, accounts, i, w, room) -> bool
 move = hook("move")  # (memory, w, source, target)
 

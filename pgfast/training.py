@@ -217,7 +217,8 @@ class Job:
         """Compile the kernel, or load it from the cache; `announce` is called before it is compiled."""
         self.workers = [self._worker() for _ in range(self.threads or 1)]
         arguments = self._arguments(self.workers[0], 1)
-        if not self.kernel.is_ready(*arguments):
+        made = self.kernel.load(*arguments)
+        if made is None:
             start = time.perf_counter()
             from pgfast.rehearsal import rehearse
 
@@ -225,7 +226,7 @@ class Job:
             if announce is not None:
                 announce()
             self.compile_seconds += time.perf_counter() - start
-        made = self.kernel.prepare(*arguments)
+            made = self.kernel.compile(*arguments)
         self.compile_seconds += made.compile_seconds
         self.load_seconds += made.load_seconds
         return Preparation(self.compile_seconds, self.load_seconds, made.cache_hit)

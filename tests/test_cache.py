@@ -76,11 +76,12 @@ source = find(sys.argv[1], dict(a.split("=") for a in sys.argv[2:]))
 traits = probe(source)
 w = sample_workspace(traits.like, traits.observation)
 arguments = source.env, traits.like, traits.observation, sample_plan(0, 10, traits.actions), w
-if not begin_turn.is_ready(*arguments):
+made = begin_turn.load(*arguments)
+if made is None:
     from pgfast.rehearsal import rehearse
 
     rehearse(source.env, traits)
-made = begin_turn.prepare(*arguments)
+    made = begin_turn.compile(*arguments)
 begin_turn(*arguments)
 print(json.dumps({"hit": made.cache_hit, "state": int(w.lanes.state_int[0, 0])}))
 """

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,31 @@ def test_only_x_changes(name):
         assert name == "threads" or settings[CHANGING[name]] == x
         same = flat[0][1].keys() - {CHANGING.get(name), "lr" if name == "length" else None}
         assert all(settings[k] == flat[0][1][k] for k in same)
+
+
+class Steady:
+    """An engine whose threads each make a step of an episode in a microsecond."""
+
+    settings = SimpleNamespace(batch=8)
+
+    def __init__(self):
+        self.threads = set()
+
+    def learn(self, episodes, threads):
+        self.threads.add(threads)
+        return SimpleNamespace(steps=episodes, train_seconds=1e-6 * episodes / threads)
+
+
+def test_of_threads_x_is_how_many_work():
+    engines = {1: Steady(), 4: Steady()}
+    for threaded in (True, False):
+        points = scaling.measure(Curve("x", "", [1, 4], engines.get, threaded), repetitions=2)
+        assert [(p.x, p.ns) for p in points] == [(1, pytest.approx(1e3)), (4, pytest.approx(1e3))]  # of one thread
+        assert [engine.threads for engine in engines.values()] == [{1}, {4 if threaded else 1}]
+        for engine in engines.values():
+            engine.threads.clear()
+    assert CURVES["threads"].threaded
+    assert not any(curve.threaded for name, curve in CURVES.items() if name != "threads")
 
 
 @pytest.mark.slow

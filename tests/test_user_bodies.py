@@ -111,11 +111,11 @@ def test_forms_that_only_compilation_shows(write: Write, name: str) -> None:
 def test_an_error_that_is_ours_stays_ours(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(write(GOOD), batch=64, episodes=64)
 
-    def prepare(*args: object) -> None:
+    def compile_badly(*args: object) -> None:
         raise RuntimeError("not the user's fault")
 
-    monkeypatch.setattr("pgfast.compiler.Kernel.is_ready", lambda *args: False)
-    monkeypatch.setattr("pgfast.compiler.Kernel.prepare", prepare)
+    monkeypatch.setattr("pgfast.compiler.Kernel.load", lambda *args: None)
+    monkeypatch.setattr("pgfast.compiler.Kernel.compile", compile_badly)
     with pytest.raises(RuntimeError, match="not the user's fault"):
         engine.learn()
 

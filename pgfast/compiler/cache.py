@@ -38,11 +38,6 @@ def cached_files() -> list[Path]:
     return sorted(cache_folder().glob("*.kernel"))
 
 
-def has(function: Any, form: Form) -> bool:
-    """Is there a file for this kernel and these arguments that can be used?"""
-    return _content(_file(function, form)) is not None
-
-
 def load(function: Any, form: Form) -> MachineCode | None:
     """The code for this kernel and these arguments, if it was saved."""
     from pgfast.compiler.machine import MachineCode, MissingSymbol, ObjectFile

@@ -26,7 +26,10 @@ def _make_known(function: Any) -> None:
         return
     if function in pairs:
         double, single = pairs[function]
-        choose = lambda *args: single if any(map(is_single, args)) else double  # noqa: E731
+
+        def choose(*args: Any) -> Any:
+            return single if any(map(is_single, args)) else double
+
         overload(function, jit_options=FORCED, strict=False)(choose)
     else:
         register_jitable(**FORCED)(function)

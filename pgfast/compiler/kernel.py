@@ -66,13 +66,12 @@ class Kernel:
         """Does a call run compiled code? Not where numba is switched off."""
         return not compilation_is_off()
 
-    def is_ready(self, *args: Any) -> bool:
-        """Is the code for these arguments in memory, or in the cache?"""
-        form = Words(args).form
-        return compilation_is_off() or form in self._codes or (self.kept and cache.has(self.function, form))
-
     def prepare(self, *args: Any) -> Preparation:
-        """Compile or load the code for these arguments without running it."""
+        """Load or compile the code for these arguments without running it."""
+        return self.load(*args) or self.compile(*args)
+
+    def load(self, *args: Any) -> Preparation | None:
+        """Have the code for these arguments from memory or from the cache; None where it must be compiled."""
         form = Words(args).form
         if compilation_is_off():
             return Preparation(0.0, 0.0, False)
@@ -80,10 +79,17 @@ class Kernel:
             return Preparation(0.0, 0.0, True)
         start = time.perf_counter()
         code = cache.load(self.function, form) if self.kept else None
-        hit = code is not None
-        self._codes[form] = code or self._compiled(form, args)
-        seconds = time.perf_counter() - start
-        return Preparation(0.0, seconds, True) if hit else Preparation(seconds, 0.0, False)
+        if code is None:
+            return None
+        self._codes[form] = code
+        return Preparation(0.0, time.perf_counter() - start, True)
+
+    def compile(self, *args: Any) -> Preparation:
+        """Compile the code for these arguments, whatever the cache has."""
+        start = time.perf_counter()
+        form = Words(args).form
+        self._codes[form] = self._compiled(form, args)
+        return Preparation(time.perf_counter() - start, 0.0, False)
 
     def _compiled(self, form: Form, args: tuple[Any, ...]) -> MachineCode:
         from pgfast.compiler.build import build

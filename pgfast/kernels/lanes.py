@@ -95,7 +95,7 @@ def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> l
         ("due", whole, (LANES,)),  # episodes until the run is noted in the log, this one included
         ("inverse", real, (LANES,)),  # 1 / episodes of the batch
         ("share", real, (LANES,)),  # the same in lanes that are being updated, else 0
-        ("steps", word, (LANES,)),  # of the episodes since the run was noted
+        ("steps", "u8", (LANES,)),  # of the episodes since the run was noted
         ("moves", whole, (LANES,)),  # updates since then
         ("bad", whole, (LANES,)),  # more than 0 once θ would have stopped being finite
         ("tally", real, (4, LANES)),  # sums over those episodes

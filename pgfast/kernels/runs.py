@@ -152,6 +152,7 @@ def count_ends(n, batch, lanes):
     due, updates, batch = short(NEVER), short(0), short(smaller(batch, NEVER))  # no wider than a row
     for i in range(n):
         lanes.episode[i] += 1 if lanes.done[i] != RUNNING else 0
+        lanes.steps[i] += lanes.counter[0, i] - _ONE if lanes.done[i] != RUNNING else _NONE
     for i in range(n):
         ended = lanes.done[i] != RUNNING
         one = 1 if ended else 0
@@ -159,7 +160,6 @@ def count_ends(n, batch, lanes):
         lanes.tally[TALLY_SUM, i] += difference
         lanes.tally[TALLY_SQUARES, i] += difference * difference
         lanes.tally[TALLY_DISCOUNTED, i] += lanes.returns[1, i] if ended else 0.0
-        lanes.steps[i] += lanes.counter[0, i] - _ONE if ended else _NONE
         remaining = short(lanes.due[i] - one)
         left = lanes.left[i] - one
         now = ended & (left == 0)

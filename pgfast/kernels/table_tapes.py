@@ -10,17 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, lane_kernel, leaf
+from pgfast.compiler import LANES, lane_kernel
 from pgfast.kernels.lanes import MOST_SHARING, settle
 from pgfast.kernels.replay import replay
 from pgfast.kernels.tables import load_table_lane, move_table_lane
 from pgfast.kernels.tapes import longer
-
-
-@leaf
-def entry(mark):
-    """The entry s A + a behind a mark on the tape."""
-    return np.int64(-1 - mark if mark < 0 else mark)
+from pgfast.policies.softmax import unmarked
 
 
 @lane_kernel
@@ -88,11 +83,11 @@ class TableTape(NamedTuple):
 
     def tape_value(self, learner, run, i, t):
         """v̂ at step t of lane i's tape."""
-        return learner.runs[run, learner.weights_at + entry(self.index[i, t]) // self.n_actions]
+        return learner.runs[run, learner.weights_at + unmarked(self.index[i, t]) // self.n_actions]
 
     def tape_value_gradient(self, i, t, delta, room):
         """delta ∇v̂ at step t of lane i's tape into the room's value gradient; returns the entries it set."""
-        s = entry(self.index[i, t]) // self.n_actions
+        s = unmarked(self.index[i, t]) // self.n_actions
         room.numbers[room.value_at + s] = delta
         return s, s + 1
 

@@ -11,10 +11,8 @@ import numpy as np
 
 from pgfast.compiler import as_bits, as_float, by_precision, fma, inlined, lane_kernel, leaf, wide
 from pgfast.kernels.lanes import TALLY_NORM, masked
-from pgfast.policies.softmax import finite
+from pgfast.policies.softmax import SMALL, finite
 from pgfast.protocol import change, correction, expand_lane, prepare_lane
-
-SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 
 
 @leaf
@@ -59,7 +57,7 @@ def clear_rows(n, mask, rows):
 
 
 @lane_kernel
-def follow_mean(n, algorithm, lanes, m):
+def follow_means(n, algorithm, lanes, m):
     """The running mean of X_t takes in the batches that are complete."""
     for i in range(n):
         steps = as_number(np.int64(lanes.counter[0, i])) - 1.0 if lanes.done[i] != 0 else 0.0

@@ -18,9 +18,9 @@ import numpy as np
 from pgfast.compiler import LANES, fma, lane_kernel, leaf, short, wide
 from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
 from pgfast.kernels.statistics import CREDITED
-from pgfast.kernels.trace_updates import SMALL, end_episodes, follow_mean, remainder, update_lanes
-from pgfast.policies.softmax import fit
-from pgfast.protocol import collect, score, weigh_entropy
+from pgfast.kernels.trace_updates import end_episodes, follow_means, remainder, update_lanes
+from pgfast.policies.softmax import SMALL, fit
+from pgfast.protocol import score, weigh_entropy
 
 
 class Sizes(NamedTuple):
@@ -171,6 +171,17 @@ def trace_value(n, gamma, live, reward, value, x, e, g):
             e[k, i] = new
 
 
+@leaf
+def collect(m, accounts, account, i):
+    """Add the gradients of lane i's episode to an account and clear them."""
+    for r in range(m.g.shape[0]):
+        accounts.sums[account, r] += wide(m.g[r, i])
+        m.g[r, i] = 0.0
+    for k in range(m.gv.shape[0]):
+        accounts.sums[account, accounts.value_at + k] += wide(m.gv[k, i])
+        m.gv[k, i] = 0.0
+
+
 class Traces(NamedTuple):
     """The forward estimator; all that it remembers stands in the workspace."""
 
@@ -272,21 +283,11 @@ class Traces(NamedTuple):
         if algorithm.whole_return == 1:
             for r in range(m.g.shape[0]):
                 m.g[r, i] += w.lanes.returns[1, i] * m.e[r, i]
-        collect(self, w, accounts, account, i)
+        collect(m, accounts, account, i)
         if accounts.counts == 1:
             for r in range(m.s.shape[0]):
                 accounts.sums[account, accounts.scores_at + r] += wide(m.s[r, i])
                 accounts.sums[account, accounts.returns_at + r] += total * wide(m.s[r, i])
-
-    def collect(self, w, accounts, account, i):
-        """Add the gradients of lane i's episode to an account and clear them."""
-        m = w.memory
-        for r in range(m.g.shape[0]):
-            accounts.sums[account, r] += wide(m.g[r, i])
-            m.g[r, i] = 0.0
-        for k in range(m.gv.shape[0]):
-            accounts.sums[account, accounts.value_at + k] += wide(m.gv[k, i])
-            m.gv[k, i] = 0.0
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
@@ -327,5 +328,5 @@ class Traces(NamedTuple):
             lanes.control[CHANGED] = 1
             good = update_lanes(policy, algorithm, optimisation, n, lanes, m)
         if algorithm.baseline == 1:
-            follow_mean(n, algorithm, lanes, m)
+            follow_means(n, algorithm, lanes, m)
         return good

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
 from pgfast.policies.softmax import (
+    SMALL,
     choose,
     entropy_coefficients,
     finite,
@@ -18,10 +19,9 @@ from pgfast.policies.softmax import (
     sample_two,
     score_preferences,
     sigmoid_pair,
+    unmarked,
 )
 from pgfast.protocol import write
-
-SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 
 
 @lane_kernel
@@ -137,8 +137,7 @@ class LinearSoftmax(NamedTuple):
             for k in range(d):
                 total = fma(learner.runs[run, b * d + k], memory.x[i, t, k], total)
             room.numbers[h + b] = total
-        action = memory.action[i, t]
-        score_preferences(-1 - action if action < 0 else action, scale, entropy_scale, room.numbers, h, self.n_actions)
+        score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, self.n_actions)
         for b in range(self.n_actions):
             for k in range(d):
                 room.numbers[b * d + k] = room.numbers[h + b] * memory.x[i, t, k]

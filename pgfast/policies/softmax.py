@@ -10,9 +10,12 @@ Shapes: A actions, L = LANES; all arrays (…, L); `n` is the number of lanes at
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
+import numpy as np
+
 from pgfast.compiler import as_float, as_single, by_precision, lane_kernel, leaf
 from pgfast.vmath import exp, exp_parts, log
 
+SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 _LARGEST, _LARGEST_SINGLE = 1.7976931348623157e308, 3.4028234663852886e38
 
 
@@ -157,6 +160,12 @@ def choose(n, deterministic, lanes, m):
         sample_pairs(n, lanes, m)
     else:
         softmax_many(n, m.h, lanes.uniforms[0], lanes.done, m.peak, m.scratch, lanes.action, lanes.probability, m.c)
+
+
+@leaf
+def unmarked(mark):
+    """The action, or entry of a table, behind a mark on a tape, which is −1 − it in an episode's last step."""
+    return np.int64(-1 - mark if mark < 0 else mark)
 
 
 @leaf

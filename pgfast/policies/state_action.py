@@ -9,10 +9,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, lane_kernel
-from pgfast.policies.softmax import choose, entropy_coefficients, fit, sample_pairs, score_preferences, sigmoid_pair
+from pgfast.policies.softmax import (
+    SMALL,
+    choose,
+    entropy_coefficients,
+    fit,
+    sample_pairs,
+    score_preferences,
+    sigmoid_pair,
+    unmarked,
+)
 from pgfast.protocol import write, write_all
 
-SMALL = 8  # rows that are worth keeping in registers: loops over them go inside the loop over lanes
 TURN, CHANGED = 5, 9  # entries of ``lanes.control``: turns so far; 1 once θ of some lane is new
 
 
@@ -100,8 +108,7 @@ class StateActionSoftmax(NamedTuple):
             for k in range(d):
                 total = fma(learner.runs[run, k], memory.x[i, t, b * d + k], total)
             room.numbers[h + b] = total
-        action = memory.action[i, t]
-        score_preferences(-1 - action if action < 0 else action, scale, entropy_scale, room.numbers, h, self.n_actions)
+        score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, self.n_actions)
         for k in range(d):
             total = 0.0
             for b in range(self.n_actions):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, gather_kernel, lane_kernel, leaf, load_column, routine
-from pgfast.policies.softmax import finite, score_preferences
+from pgfast.policies.softmax import finite, score_preferences, unmarked
 from pgfast.protocol import observe
 from pgfast.vmath import exp, log
 
@@ -216,8 +216,7 @@ class TabularSoftmax(NamedTuple):
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
-        mark = memory.index[i, t]
-        index = np.int64(-1 - mark if mark < 0 else mark)
+        index = unmarked(memory.index[i, t])
         n, h = self.n_actions, room.preferences_at
         first = index - index % n
         for b in range(n):
