@@ -9,7 +9,7 @@ Numba is imported when something has to be compiled, not before: what is in the 
 import sys
 
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
-from pgfast.compiler.bits import as_bits, as_float, as_single, fma
+from pgfast.compiler.bits import as_bits, as_float, as_single, fma, highest_bit
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.kernel import Kernel, Preparation, compiled, kernel
 from pgfast.compiler.precision import short, wide
@@ -52,6 +52,7 @@ __all__ = [
     "fma",
     "gather_kernel",
     "global_names",
+    "highest_bit",
     "hook",
     "inlined",
     "is_library",

@@ -1,4 +1,4 @@
-"""Leaves that Python has no operator for: a fused multiply-add, and the bits of a float."""
+"""Leaves that Python has no operator for: a fused multiply-add, the bits of a float, and the place of a bit."""
 
 from __future__ import annotations
 
@@ -60,3 +60,8 @@ def as_bits(x: float) -> int:
     if has_single(x):
         return int(float32(x).view(np.int32))
     return int(struct.unpack("<q", struct.pack("<d", x))[0])
+
+
+def highest_bit(word: Any) -> int:
+    """The number of the highest bit that is set in a uint64 other than 0."""
+    return int(word).bit_length() - 1

@@ -14,12 +14,12 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
-from pgfast.compiler.bits import as_bits, as_float, as_single, fma
+from pgfast.compiler.bits import as_bits, as_float, as_single, fma, highest_bit
 from pgfast.compiler.columns import LANES, load_column, store_column
 from pgfast.compiler.precision import short, wide
 from pgfast.compiler.specialise import twin
 
-# ---- a fused multiply-add, and the bits of a float
+# ---- a fused multiply-add, the bits of a float, the place of a bit
 
 
 @intrinsic
@@ -55,6 +55,15 @@ def _as_bits(typingctx: Any, x: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(32 if single else 64))
 
     return types.int32(types.float32) if single else types.int64(types.float64), codegen
+
+
+@intrinsic
+def _highest_bit(typingctx: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 1))
+        return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+    return types.int64(types.uint64), codegen
 
 
 @overload(fma, jit_options={"forceinline": True})
@@ -187,6 +196,7 @@ for function, instruction in (
     (as_float, _as_float),
     (as_single, _as_single),
     (as_bits, _as_bits),
+    (highest_bit, _highest_bit),
     (short, np.int32),
     (wide, np.float64),
     (load_column, _load_column),

@@ -10,13 +10,17 @@ checkpoint or stop; a later call goes on from the workspace as if nothing had ha
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
+import numpy as np
+
 from pgfast.compiler import (
     LANES,
     atomic_add,
     atomic_load,
     atomic_store,
+    highest_bit,
     inlined,
     kernel,
+    lane_kernel,
     leaf,
     routine,
     wide,
@@ -25,13 +29,13 @@ from pgfast.compiler import (
 from pgfast.kernels.accounts import clear_account, fold
 from pgfast.kernels.lanes import (
     ACTIVE,
+    FIRST_EPISODE,
     LAST_EPISODE,
     NEXT_EPISODE,
     PHASE,
     PRIMED,
     RUNNING,
     TASK,
-    begin_episode,
     move_lane,
     padded,
     seams,
@@ -40,9 +44,11 @@ from pgfast.kernels.lanes import (
 )
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
+from pgfast.kernels.starts import begin_episode, begin_next
 from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, end, load, move
 
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 _PHASE_BITS = 32
 _SPINS = 256
 
@@ -56,24 +62,26 @@ def blocks_of_phase(plan, phase):
     return first, count, (count + plan.block - 1) // plan.block
 
 
-@routine
-def start_episode(env, like, memory, plan, w, i, episode):
-    """An episode of the run in lane i."""
+@leaf
+def start_next(env, like, memory, plan, w, i):
+    """The block's next episode in lane i."""
+    episode = w.lanes.control[NEXT_EPISODE]
+    w.lanes.control[NEXT_EPISODE] = episode + 1
     w.lanes.episode[i] = episode
     begin(memory, w, i)
-    begin_episode(env, like, w.lanes, i, plan.stream, plan.k0, plan.k1)
+    begin_next(env, like, plan, w.lanes, i)
 
 
 @inlined
-def open_lane(env, like, memory, plan, learner, w, i, run, episode):
-    """Give lane i to an episode of a run."""
+def open_lane(env, like, memory, plan, learner, w, i, run):
+    """Give lane i to the block's next episode, of a run."""
     w.lanes.run[i] = run
     w.lanes.likelihood[i] = 1.0
     w.lanes.exponent[i] = 0
     w.lanes.entropy[i] = 0.0
     clear(memory, w, i)
     load(memory, learner, w, i, run)
-    start_episode(env, like, memory, plan, w, i, episode)
+    start_next(env, like, memory, plan, w, i)
 
 
 @inlined
@@ -89,27 +97,37 @@ def close_lane(w, memory, accounts, i):
     lanes.control[ACTIVE] = last
 
 
+@lane_kernel
+def ended_lanes(n, done):
+    """A bit for each lane whose episode has ended."""
+    ended = _NONE
+    for i in range(n):
+        ended |= (_ONE if done[i] != RUNNING else _NONE) << np.uint64(i)
+    return ended
+
+
 @routine
 def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
     """Every lane whose episode has ended is counted and given the block's next episode, or closed."""
     lanes = w.lanes
-    for i in range(n - 1, -1, -1):
-        if lanes.done[i] == RUNNING:
-            continue
+    ended = ended_lanes(n, lanes.done)
+    while ended != _NONE:
+        i = highest_bit(ended)
+        ended ^= _ONE << np.uint64(i)
         if i >= lanes.control[ACTIVE]:  # only there to fill a vector register
             clear(memory, w, i)
-            start_episode(env, like, memory, plan, w, i, lanes.episode[i])
+            begin(memory, w, i)
+            begin_episode(env, like, plan, lanes, i)
             continue
-        account, episode = lanes.control[TASK], lanes.control[NEXT_EPISODE]
+        account = lanes.control[TASK]
         count_episode(
             accounts.sums, account, accounts.stats_at, lanes.returns[0, i], lanes.returns[1, i],
             length_of_episode(lanes, i),
         )  # fmt: skip
         if plan.learn == 1:
             end(memory, algorithm, learner, w, accounts, account, i)
-        if episode < lanes.control[LAST_EPISODE]:
-            lanes.control[NEXT_EPISODE] = episode + 1
-            start_episode(env, like, memory, plan, w, i, episode)
+        if lanes.control[NEXT_EPISODE] < lanes.control[LAST_EPISODE]:
+            start_next(env, like, memory, plan, w, i)
         else:
             close_lane(w, memory, accounts, i)
 
@@ -132,11 +150,12 @@ def open_block(env, like, plan, learner, accounts, w, memory, task, phase):
     control = w.lanes.control
     control[TASK] = task
     control[PHASE] = phase
+    control[FIRST_EPISODE] = start
+    control[NEXT_EPISODE] = start
     control[LAST_EPISODE] = stop
     width = smaller(plan.width, stop - start) if learner.clock[run, FAILED] < 0 else 0
     for i in range(width):
-        open_lane(env, like, memory, plan, learner, w, i, run, start + i)
-    control[NEXT_EPISODE] = start + width
+        open_lane(env, like, memory, plan, learner, w, i, run)
     control[ACTIVE] = width
 
 
@@ -201,7 +220,9 @@ def prime(env, like, plan, learner, w, memory):
         w.lanes.control[PRIMED] = 1
         for i in range(LANES):
             load(memory, learner, w, i, 0)
-            start_episode(env, like, memory, plan, w, i, plan.first_episode)
+            w.lanes.episode[i] = plan.first_episode
+            begin(memory, w, i)
+            begin_episode(env, like, plan, w.lanes, i)
 
 
 @routine

@@ -27,11 +27,11 @@ from pgfast.compiler import (
     short,
     store_column,
 )
-from pgfast.protocol import act, advance, draw, learn, reset, seed, step, taken, weigh
-from pgfast.random import Key, first_number
+from pgfast.protocol import act, advance, draw, learn, seed, step, taken, weigh
+from pgfast.random import Key
 
 # entries of `control`
-ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED = range(10)
+ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED, FIRST_EPISODE = range(11)
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2  # values of `done`
 TALLY_SUM, TALLY_SQUARES, TALLY_DISCOUNTED, TALLY_NORM = range(4)  # rows of `tally`
 
@@ -54,8 +54,6 @@ DOUBLE, SINGLE = Precision("f8", "i8", "u8", 2, 2**30), Precision("f4", "i4", "u
 PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
-_LOW, _BYTE, _12BITS = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(0xFFF)
-_32, _24, _40, _20, _18 = np.uint64(32), np.uint64(24), np.uint64(40), np.uint64(20), np.uint64(18)
 
 
 def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> list[Field]:
@@ -99,6 +97,7 @@ def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> l
         ("moves", whole, (LANES,)),  # updates since then
         ("bad", whole, (LANES,)),  # more than 0 once θ would have stopped being finite
         ("tally", real, (4, LANES)),  # sums over those episodes
+        ("first", real, (LANES,)),  # numbers that starts of episodes to come are drawn from
         ("reference", real, (LANES,)),  # returns are tallied as differences from it
         ("control", "i8", (16,)),  # a multiple of 8: what follows stays aligned
     ]
@@ -291,58 +290,6 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
 def seams(plan, lanes):
     """Is this a moment at which lanes may begin new episodes?"""
     return lanes.control[TURN] % plan.sharing == 0
-
-
-@leaf
-def set_counter(lanes, i, stream):
-    """The counter of the first step of episode ``lanes.episode[i]`` of run ``lanes.run[i]``."""
-    run, episode = np.uint64(lanes.run[i]), np.uint64(lanes.episode[i])
-    lanes.counter[0, i] = _ONE
-    lanes.counter[1, i] = episode & _LOW
-    lanes.counter[2, i] = run | (((episode >> _32) & _BYTE) << _24)
-    lanes.counter[3, i] = (np.uint64(stream) << _18) | (((episode >> _40) & _12BITS) << _20)
-
-
-@leaf
-def reset_lane(env, like, lanes, i, k0, k1):
-    """The environment's start in the episode that lane i's counter says."""
-    none = np.uint64(0)
-    c1, c2, c3 = lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i]
-    first = first_number(lanes.uniforms, none, c1, c2, c3, k0, k1)
-    store_column(lanes.state, lanes.state_int, i, reset(env, Key(none, c1, c2, c3, k0, k1, first)), like)
-
-
-@lane_kernel
-def restart_counters(n, lanes):
-    """Clocks and returns of the next episode in every lane whose last one has ended."""
-    for i in range(n):
-        going = lanes.going[i]
-        lanes.counter[0, i] = (lanes.counter[0, i] & np.uint64(going)) + np.uint64(1 + going)
-        lanes.discount[i] = masked(lanes.discount[i], going) + (1.0 if going == 0 else 0.0)
-        lanes.returns[0, i] = masked(lanes.returns[0, i], going)
-        lanes.returns[1, i] = masked(lanes.returns[1, i], going)
-        lanes.done[i] = RUNNING
-
-
-@inlined
-def restart(n, env, like, plan, lanes):
-    """The next episode in every lane whose last one has ended."""
-    for i in range(n):
-        if lanes.done[i] != RUNNING:
-            set_counter(lanes, i, plan.stream)
-            reset_lane(env, like, lanes, i, plan.k0, plan.k1)
-    restart_counters(n, lanes)
-
-
-@routine
-def begin_episode(env, like, lanes, i, stream, k0, k1):
-    """Start episode ``lanes.episode[i]`` of run ``lanes.run[i]`` in lane i."""
-    set_counter(lanes, i, stream)
-    reset_lane(env, like, lanes, i, k0, k1)
-    lanes.discount[i] = 1.0
-    lanes.returns[0, i] = 0.0
-    lanes.returns[1, i] = 0.0
-    lanes.done[i] = RUNNING
 
 
 @routine

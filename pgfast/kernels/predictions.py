@@ -12,7 +12,8 @@ from math import isfinite
 import numpy as np
 
 from pgfast.compiler import LANES, kernel, lane_kernel, store_column
-from pgfast.kernels.lanes import CHANGED, padded, set_counter, smaller
+from pgfast.kernels.lanes import CHANGED, padded, smaller
+from pgfast.kernels.starts import set_counter
 from pgfast.protocol import act, draw, hand_out, load
 from pgfast.random import PREDICT
 

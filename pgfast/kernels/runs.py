@@ -23,16 +23,15 @@ from pgfast.kernels.lanes import (
     TALLY_SQUARES,
     TALLY_SUM,
     WAITED,
-    begin_episode,
     move_lane,
     padded,
-    restart,
     seams,
     smaller,
     turn,
 )
 from pgfast.kernels.learner import EPISODES, FAILED, LAST, follow_mean, note
 from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
+from pgfast.kernels.starts import begin_episode, restart
 from pgfast.kernels.statistics import (
     COUNT,
     CREDITED,
@@ -105,7 +104,7 @@ def open_slot(env, like, plan, learner, accounts, w, memory, team, i):
             clear(memory, w, i)
             load(memory, learner, w, i, run)
             begin(memory, w, i)
-            begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
+            begin_episode(env, like, plan, lanes, i)
             return True
 
 
@@ -244,7 +243,7 @@ def prime(env, like, plan, learner, w, memory):
             lanes.left[i] = NEVER
             load(memory, learner, w, i, 0)
             begin(memory, w, i)
-            begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
+            begin_episode(env, like, plan, lanes, i)
 
 
 @inlined

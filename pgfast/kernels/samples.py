@@ -14,12 +14,12 @@ from pgfast.kernels.lanes import (
     TERMINATED,
     Field,
     Precision,
-    begin_episode,
     lane_fields,
     make_workspace,
     step_environment,
 )
 from pgfast.kernels.plan import Plan
+from pgfast.kernels.starts import begin_episode
 from pgfast.protocol import observe
 from pgfast.random import PROBE, first_number
 
@@ -56,7 +56,7 @@ def begin_turn(env, like, seen, plan, w):
     lanes, memory = w.lanes, w.memory
     for i in range(LANES):
         if lanes.done[i] != RUNNING:
-            begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
+            begin_episode(env, like, plan, lanes, i)
         state = load_column(lanes.state, lanes.state_int, i, like)
         store_column(memory.seen, memory.seen_int, i, observe(env, state), seen)
         c = lanes.counter

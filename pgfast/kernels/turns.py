@@ -16,11 +16,11 @@ from pgfast.kernels.lanes import (
     RUNNING,
     TERMINATED,
     Field,
-    begin_episode,
     lane_fields,
     smaller,
     step_environment,
 )
+from pgfast.kernels.starts import begin_episode
 from pgfast.protocol import accept, observe, seed
 from pgfast.random import first_number
 
@@ -142,7 +142,6 @@ def take_turn(env, like, seen, rules, blocks, actions, order, outcome):
         for i in range(n):
             if memory.begin[i] == 1:
                 lanes.episode[i] += 1
-                k0, k1 = seed(here, i)
-                begin_episode(env, like, lanes, i, rules.stream, k0, k1)
+                begin_episode(env, like, here, lanes, i)
         see(n, first, env, like, seen, lanes, memory, outcome.seen, outcome.seen_int)
     return 0
