@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from pgfast import vmath32
 from pgfast.compiler import as_bits, as_float, by_precision, fma, leaf
 
@@ -23,6 +25,13 @@ _LN2_HI, _LN2_LO = 0.6931471805599453, 2.3190468138462996e-17
 _TWO_OVER_PI = 0.6366197723675814
 _PIO2_1, _PIO2_2, _PIO2_3 = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33
 _INF = math.inf
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+@leaf
+def times(a, b):
+    """a b of ints 0 ≤ a, b < 2³² whose product is below 2⁶³: one instruction, where any two ints take several."""
+    return np.int64((np.uint64(a) & _LOW) * (np.uint64(b) & _LOW))
 
 
 @by_precision(vmath32.exp)

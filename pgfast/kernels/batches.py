@@ -44,7 +44,7 @@ from pgfast.kernels.lanes import (
 )
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
-from pgfast.kernels.starts import begin_episode, begin_next
+from pgfast.kernels.starts import begin_anywhere, begin_episode, begin_next
 from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, end, load, move
 
@@ -117,7 +117,7 @@ def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
         if i >= lanes.control[ACTIVE]:  # only there to fill a vector register
             clear(memory, w, i)
             begin(memory, w, i)
-            begin_episode(env, like, plan, lanes, i)
+            begin_anywhere(like, lanes, i)
             continue
         account = lanes.control[TASK]
         count_episode(

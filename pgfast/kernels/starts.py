@@ -95,10 +95,24 @@ def restart(n, env, like, plan, lanes):
 def begin_with(env, like, plan, lanes, i, number):
     """Start the episode that lane i's counter says from a number that has been drawn."""
     reset_lane(env, like, plan, lanes, i, number)
+    begin_clocks(lanes, i)
+
+
+@leaf
+def begin_clocks(lanes, i):
+    """Returns and discount of a new episode in lane i."""
     lanes.discount[i] = 1.0
     lanes.returns[0, i] = 0.0
     lanes.returns[1, i] = 0.0
     lanes.done[i] = RUNNING
+
+
+@leaf
+def begin_anywhere(like, lanes, i):
+    """Something that can be stepped, for a lane that is only there to fill a vector register."""
+    store_column(lanes.state, lanes.state_int, i, like, like)
+    lanes.counter[0, i] = _ONE
+    begin_clocks(lanes, i)
 
 
 @routine

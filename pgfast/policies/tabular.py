@@ -17,7 +17,7 @@ import numpy as np
 from pgfast.compiler import LANES, gather_kernel, lane_kernel, leaf, load_column, routine
 from pgfast.policies.softmax import finite, score_preferences, unmarked
 from pgfast.protocol import observe
-from pgfast.vmath import exp, log
+from pgfast.vmath import exp, log, times
 
 _1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)
 FAULT = 4  # entry of ``lanes.control``: an observation outside the table
@@ -43,7 +43,7 @@ def look_up(n, n_actions, stride, table, lanes, m):
     A row is `stride` words: the entropy, the cumulative probabilities of all actions but the last, and numbers above 1
     up to three at least."""
     for i in range(n):
-        row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)  # unsigned: no wrap-around
+        row = np.uint64(m.prepared_at[i] + times(m.seen[i], stride))  # unsigned: no wrap-around
         x = lanes.uniforms[0, i]
         first, second, third = table[row + _1], table[row + _2], table[row + _3]
         lanes.action[i] = (1 if x >= first else 0) + (1 if x >= second else 0) + (1 if x >= third else 0)
@@ -51,10 +51,10 @@ def look_up(n, n_actions, stride, table, lanes, m):
         lanes.entropy[i] += entropy if lanes.done[i] == 0 else 0.0
     for b in range(4, stride):
         for i in range(n):
-            row = np.uint64(m.prepared_at[i] + m.seen[i] * stride)
+            row = np.uint64(m.prepared_at[i] + times(m.seen[i], stride))
             lanes.action[i] += 1 if lanes.uniforms[0, i] >= table[row + np.uint64(b)] else 0
     for i in range(n):
-        m.index[i] = m.seen[i] * n_actions + lanes.action[i]
+        m.index[i] = times(m.seen[i], n_actions) + lanes.action[i]
 
 
 @lane_kernel

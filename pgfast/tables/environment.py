@@ -12,6 +12,7 @@ from pgfast.errors import PgfastError
 from pgfast.random import floor_index, uniform
 from pgfast.tables.alias import alias_table
 from pgfast.tables.outcomes import Outcomes
+from pgfast.vmath import times
 
 ENTRY = 4  # words of an entry: its chance of being kept, both codes, both rewards
 _MOST_STATES = 2**30 - 1  # a code is half a word
@@ -59,7 +60,7 @@ class TableEnvironment(NamedTuple):
     def step(self, state, action, key):
         u = wide(uniform(key, 0))
         column = floor_index(u, self.width)
-        entry = np.uint64(((state * self.n_actions + action) * self.width + column) * ENTRY)  # unsigned: no wrap-around
+        entry = np.uint64((times(times(state, self.n_actions) + action, self.width) + column) * ENTRY)  # unsigned: no wrap-around
         kept = u * self.width - column < as_float(self.entries[entry])
         codes = self.entries[entry + _1]
         code = (codes & 0xFFFFFFFF) if kept else (codes >> 32)
