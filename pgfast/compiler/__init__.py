@@ -22,6 +22,7 @@ from pgfast.compiler.references import (
     references,
 )
 from pgfast.compiler.templates import (
+    busy_routine,
     by_precision,
     gather_kernel,
     hook,
@@ -45,6 +46,7 @@ __all__ = [
     "atomic_add",
     "atomic_load",
     "atomic_store",
+    "busy_routine",
     "by_precision",
     "class_attribute",
     "compiled",

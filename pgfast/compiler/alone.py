@@ -41,7 +41,7 @@ def compiled_form(thing: Any, name: str, *examples: Any) -> Any:
 
 def _returned(cls: type, name: str, signature: tuple[Any, ...], allocates: bool) -> Any:
     binder = specialiser((cls,), allocates)
-    dispatcher = binder.compiled(binder.methods[name], True)
+    dispatcher = binder.compiled(binder.methods[name])
     dispatcher.compile(signature)
     return dispatcher.nopython_signatures[0].return_type
 

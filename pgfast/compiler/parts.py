@@ -34,10 +34,10 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 
 
 class PartLibrary(_Library):
-    """Intermediate code to be linked elsewhere; a cold part is compiled for size and not inlined."""
+    """Intermediate code to be linked elsewhere."""
 
-    cold = False
     main = ""
+    attributes: tuple[str, ...] = ()  # of the function `main`
     _shared_module: Any
 
     def finalize(self) -> None:
@@ -52,9 +52,8 @@ class PartLibrary(_Library):
             for function in module.functions:
                 if not function.is_declaration and function.linkage == Linkage.external:
                     function.linkage = "weak_odr"  # kept even where nothing linked so far refers to it
-                    if self.cold and function.name == self.main:
-                        for attribute in ("noinline", "cold", "optsize"):
-                            function.add_function_attribute(attribute)
+                    for attribute in self.attributes if function.name == self.main else ():
+                        function.add_function_attribute(attribute)
             self._shared_module = module
         return self._shared_module
 
@@ -115,10 +114,11 @@ class PartLowering(_Lowering):
     """Lowers a part."""
 
     _name = "pgfast_part_lowering"
+    attributes: tuple[str, ...] = ()
 
     def run_pass(self, state: Any) -> bool:
         result = self.lower(state, PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname))
-        state.library.cold = not state.flags.forceinline
+        state.library.attributes = self.attributes
         state.library.main = result.fndesc.llvm_func_name
         state.targetctx.insert_user_function(result.cfunc, result.fndesc, [state.library])
         return True
@@ -133,6 +133,22 @@ class ApartLowering(PartLowering):
     def run_pass(self, state: Any) -> bool:
         state.flags.noalias = True
         return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class UnitLowering(PartLowering):
+    """Lowers a part that is compiled for size and called."""
+
+    _name = "pgfast_unit_lowering"
+    attributes = "noinline", "cold", "optsize"
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class BusyLowering(PartLowering):
+    """Lowers a part that is compiled for speed and called."""
+
+    _name = "pgfast_busy_lowering"
+    attributes = ("noinline",)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -172,6 +188,18 @@ class ApartCompiler(MethodCompiler):
     """For parts whose arguments share no memory."""
 
     lowering = ApartLowering
+
+
+class UnitCompiler(MethodCompiler):
+    """For parts that are called, and small."""
+
+    lowering = UnitLowering
+
+
+class BusyCompiler(MethodCompiler):
+    """For parts that are called, and quick."""
+
+    lowering = BusyLowering
 
 
 class KernelCompiler(MethodCompiler):

@@ -9,15 +9,16 @@ from typing import Any
 from numba import njit
 
 from pgfast.compiler.inference import is_single
-from pgfast.compiler.parts import ApartCompiler, MethodCompiler, PartCompiler
+from pgfast.compiler.parts import ApartCompiler, BusyCompiler, MethodCompiler, PartCompiler, UnitCompiler
 from pgfast.compiler.references import global_names, is_library
-from pgfast.compiler.templates import APART, HOOK, UNIT, defaults, kinds, pairs
+from pgfast.compiler.templates import APART, BUSY, HOOK, INLINE, UNIT, defaults, kinds, pairs
 
 STRICT = {"error_model": "numpy"}  # x / 0 is inf as in NumPy; an exception in a loop body stops the vectoriser
 BORROWED = {"_nrt": False}  # kernels allocate nothing and own nothing: no reference counting of their arguments
 OWNED = {"_nrt": True}  # said aloud, since numba hands the caller's choice on to the callee
 FORCED = {"forceinline": True, "pipeline_class": MethodCompiler, **STRICT}  # for what isn't copied
 
+_COMPILERS = {APART: ApartCompiler, UNIT: UnitCompiler, BUSY: BusyCompiler}
 twins: dict[Any, Any] = {}
 
 
@@ -63,22 +64,23 @@ class Specialiser:
         kind = kinds.get(value)
         if kind == HOOK:
             method = self.methods.get(value.__name__) or defaults.get(value.__name__)
-            return self.compiled(method, True) if method is not None else value
+            return self.compiled(method) if method is not None else value
         if kind is None and _belongs_to_libraries(value):
             return value
-        return self.compiled(value, kind != UNIT, kind == APART)
+        return self.compiled(value, kind or INLINE)
 
-    def compiled(self, function: FunctionType, inline: bool, apart: bool = False) -> Any:
-        """The dispatcher of a function's copy; `apart`: its arguments share no memory."""
+    def compiled(self, function: FunctionType, kind: str = INLINE) -> Any:
+        """The dispatcher of a function's copy."""
         if function not in self.copies:
             memory = OWNED if self.allocates and not is_library(function.__module__ or "") else BORROWED
-            part = njit(pipeline_class=ApartCompiler if apart else PartCompiler, forceinline=inline, **STRICT, **memory)
+            inline = kind not in (UNIT, BUSY)
+            part = njit(pipeline_class=_COMPILERS.get(kind, PartCompiler), forceinline=inline, **STRICT, **memory)
             self.copies[function] = part(self.copy(function))
         return self.copies[function]
 
     def _either(self, function: FunctionType) -> Any:
         """The dispatcher for doubles of a pair, which hands calls with float32s to the other one."""
-        double, single = (self.compiled(f, True) for f in pairs[function])
+        double, single = map(self.compiled, pairs[function])
         own = double.get_call_template, double.get_overload
         choose = lambda args: any(map(is_single, args))  # noqa: E731
         double.get_call_template = lambda args, kws: (single.get_call_template if choose(args) else own[0])(args, kws)

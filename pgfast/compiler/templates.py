@@ -17,7 +17,7 @@ from pgfast.compiler.precision import has_single
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-INLINE, APART, UNIT, HOOK = "inline", "apart", "unit", "hook"
+INLINE, APART, UNIT, BUSY, HOOK = "inline", "apart", "unit", "busy", "hook"
 kinds: dict[Any, str] = {}  # what each function is
 defaults: dict[str, Any] = {}  # what stands for a method that a thing need not have
 pairs: dict[Any, tuple[Any, Any]] = {}  # the leaves for doubles and for float32s behind a function
@@ -75,8 +75,14 @@ def inlined(function: F) -> F:
 
 
 def routine(function: F) -> F:
-    """A piece of a kernel that runs rarely, or is called from several places: compiled once, and called."""
+    """A piece of a kernel that runs rarely, or is called from several places: compiled once, for size, and called."""
     kinds[function] = UNIT
+    return function
+
+
+def busy_routine(function: F) -> F:
+    """A routine whose loops are worth the compiler's time: compiled for speed, as kernels are."""
+    kinds[function] = BUSY
     return function
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import leaf, routine
+from pgfast.compiler import busy_routine, leaf, routine
 from pgfast.kernels.statistics import COUNT, DISCOUNTED, MANTISSA, N_STATS, merge_stats
 
 LINE = 8  # numbers in a cache line
@@ -40,7 +40,8 @@ def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
     """Zeros, (count, width or a little more), 8 bytes each; every row begins a cache line of its own, so that threads
     with neighbouring rows don't slow each other down."""
     columns = -(-width // LINE) * LINE
-    buffer = np.zeros(count * columns + LINE, dtype)
+    buffer = np.empty(count * columns + LINE, dtype)  # NumPy asks for huge pages for these, not for zeros
+    buffer[:] = 0
     start = -buffer.ctypes.data // 8 % LINE
     return buffer[start : start + count * columns].reshape(count, columns)
 
@@ -74,11 +75,10 @@ def sort_seen(accounts, a):
     """Put the states listed in order where they are many: who goes through them then goes through memory in order."""
     n_states = accounts.marks.shape[1]
     if accounts.seen[a, 0] * MANY > n_states:
-        count = 0
-        for s in range(n_states):
-            if accounts.marks[a, s] == 1:
-                count += 1
-                accounts.seen[a, count] = s
+        count = np.int64(0)
+        for s in range(n_states):  # without a branch that nobody could foretell
+            accounts.seen[a, count + 1] = s
+            count += np.int64(accounts.marks[a, s])
 
 
 @routine
@@ -141,7 +141,7 @@ def add_seen(accounts, b, a):
     accounts.seen[a, 0] = count
 
 
-@routine
+@busy_routine
 def fold(accounts, into, first, stop):
     """Add rows first … stop − 1 to row `into`, in order."""
     for b in range(first, stop):
@@ -174,10 +174,12 @@ def find_spans(accounts, a, spans):
 
 @leaf
 def add_span(spans, first, stop):
-    """One range more."""
-    count = spans[0, 0] + 1
-    spans[0, 0] = count
-    spans[count, 0] = first
+    """One range more, or a longer one where it follows the last."""
+    count = spans[0, 0]
+    if count == 0 or spans[count, 1] != first:
+        count += 1
+        spans[0, 0] = count
+        spans[count, 0] = first
     spans[count, 1] = stop
 
 

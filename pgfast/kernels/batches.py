@@ -17,6 +17,7 @@ from pgfast.compiler import (
     atomic_add,
     atomic_load,
     atomic_store,
+    busy_routine,
     highest_bit,
     inlined,
     kernel,
@@ -106,7 +107,7 @@ def ended_lanes(n, done):
     return ended
 
 
-@routine
+@busy_routine
 def finish(env, like, algorithm, plan, learner, accounts, w, memory, n):
     """Every lane whose episode has ended is counted and given the block's next episode, or closed."""
     lanes = w.lanes

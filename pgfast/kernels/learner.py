@@ -182,7 +182,9 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     """Move run's θ (and value function) by the sums of account `a`; False when the new θ would not be finite."""
     sums, stats_at, rule, spans = accounts.sums, accounts.stats_at, optimisation.rule, room.spans
     n = sums[a, stats_at + COUNT]
+    size = accounts.n_actions  # of a part: a row of a table, or all
     if accounts.n_actions == 0 or rule.plain == 0:
+        size = learner.n_theta
         span_everything(room, learner.n_theta)
     else:
         find_spans(accounts, a, spans)
@@ -193,7 +195,8 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     for k in range(1, spans[0, 0] + 1):
         for r in range(spans[k, 0], spans[k, 1]):
             room.numbers[r] /= n
-        norm += squared_norm(room.numbers, spans[k, 0], spans[k, 1])
+        for first in range(spans[k, 0], spans[k, 1], size):  # short sums, that don't wait for one another
+            norm += squared_norm(room.numbers, first, first + size)
     sums[a, stats_at + NORM] = norm
     sums[a, stats_at + MOVES] = 1.0
     tick_decays(rule, learner, run)
@@ -210,8 +213,8 @@ def update_values(optimisation, learner, accounts, a, run, room):
     rule, rate = optimisation.rule, optimisation.lr_value
     if accounts.lists == 1 and rule.plain == 1:
         for k in range(1, room.spans[0, 0] + 1):
-            s = room.spans[k, 0] // accounts.n_actions
-            room.numbers[at + s] = accounts.sums[a, accounts.value_at + s] / n
+            for s in range(room.spans[k, 0] // accounts.n_actions, room.spans[k, 1] // accounts.n_actions):
+                room.numbers[at + s] = accounts.sums[a, accounts.value_at + s] / n
         return move_spans(rule, rate, learner, run, learner.weights_at, size, room, at, accounts.n_actions)
     for k in range(size):
         room.numbers[at + k] = accounts.sums[a, accounts.value_at + k] / n

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import LANES, inlined, lane_kernel, leaf, routine, store_column
+from pgfast.compiler import LANES, busy_routine, inlined, lane_kernel, leaf, routine, store_column
 from pgfast.kernels.lanes import FIRST_EPISODE, LAST_EPISODE, RUNNING, masked, padded, smaller
 from pgfast.protocol import reset, seed
 from pgfast.random import Key, first_number
@@ -122,7 +122,7 @@ def begin_episode(env, like, plan, lanes, i):
     begin_with(env, like, plan, lanes, i, start_number(plan, lanes, i))
 
 
-@routine
+@busy_routine
 def begin_next(env, like, plan, lanes, i):
     """As `begin_episode`, of the next episode of a block."""
     number = drawn_number(plan, lanes, lanes.run[i], lanes.episode[i])

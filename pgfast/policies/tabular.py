@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, gather_kernel, lane_kernel, leaf, load_column, routine
+from pgfast.compiler import LANES, busy_routine, gather_kernel, lane_kernel, leaf, load_column
 from pgfast.policies.softmax import finite, score_preferences, unmarked
 from pgfast.protocol import observe
 from pgfast.vmath import exp, log, times
@@ -147,7 +147,7 @@ def write_row(n_actions, stride, rows, i, runs, row, pi):
         runs[row + b] = 2.0
 
 
-@routine
+@busy_routine
 def prepare_rows(policy, n, learner, run, room):
     """Prepare the n rows of θ that the room has chosen."""
     gaps(n, policy.n_actions, learner.runs[run], room.chosen, room.rows)

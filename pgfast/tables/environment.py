@@ -60,7 +60,8 @@ class TableEnvironment(NamedTuple):
     def step(self, state, action, key):
         u = wide(uniform(key, 0))
         column = floor_index(u, self.width)
-        entry = np.uint64((times(times(state, self.n_actions) + action, self.width) + column) * ENTRY)  # unsigned: no wrap-around
+        # unsigned: no wrap-around
+        entry = np.uint64((times(times(state, self.n_actions) + action, self.width) + column) * ENTRY)
         kept = u * self.width - column < as_float(self.entries[entry])
         codes = self.entries[entry + _1]
         code = (codes & 0xFFFFFFFF) if kept else (codes >> 32)
