@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from pgfast import vmath
-from pgfast.compiler import LANES, as_bits, as_float, fma, kernel, load_column, store_column
+from pgfast.compiler import LANES, as_bits, as_float, fma, highest_bit, kernel, load_column, store_column
 
 getcontext().prec = 60
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
@@ -190,6 +190,22 @@ def test_bits(x, k):
     np.testing.assert_equal(as_float(k), value)
     np.testing.assert_equal(value, np.int64(k).view(np.float64))
     assert as_float(as_bits(x)) == x
+
+
+@kernel
+def place_and_product(word, a, b, out):
+    out[0] = highest_bit(word)
+    out[1] = vmath.times(a, b)
+
+
+@given(st.integers(1, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**31 - 1))
+@example(1, 2**32 - 1, 2**31 - 1)
+@example(2**63, 0, 0)
+def test_places_and_products(word, a, b):
+    out = np.empty(2, np.int64)
+    place_and_product(np.uint64(word), a, b, out)
+    assert out.tolist() == [word.bit_length() - 1, a * b]
+    assert (highest_bit(np.uint64(word)), vmath.times(a, b)) == (word.bit_length() - 1, a * b)
 
 
 # ---- columns

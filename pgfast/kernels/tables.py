@@ -94,21 +94,23 @@ def see_episode(tape, i, w, accounts, account):
 
 
 @leaf
-def go_back(tape, gamma, weighs, value, i, w, c):
-    """C[s, a] += w_t (G_t − value) over the episode in lane i, backward; c (S A or more). Returns Σ G_t."""
-    at, credited, g = place(w, i), 0.0, 0.0
-    for t in range(steps_of(w.lanes, i) - 1, -1, -1):
-        k = (at + np.uint64(t) * _LANES) & tape.last
-        index = np.uint64(tape.index[k])
-        g = fma(gamma, g, tape.reward[k])
+def go_back(tape, gamma, value, i, w, c):
+    """C[s, a] += G_t − value over the episode in lane i, backward; c (S A or more). Returns Σ G_t."""
+    steps = steps_of(w.lanes, i)
+    k, credited, g = place(w, i) + np.uint64(steps) * _LANES, 0.0, 0.0
+    for _ in range(steps):
+        k -= _LANES
+        at = k & tape.last
+        g = fma(gamma, g, tape.reward[at])
         credited += g
-        c[index] += (tape.powers[np.uint64(t)] if weighs else 1.0) * (g - value)
+        c[np.uint64(tape.index[at])] += g - value
     return credited
 
 
 @leaf
 def go_back_with_more(tape, algorithm, learner, value, i, w, accounts, account):
-    """As `go_back`, with the whole return, a learned baseline, and the sums that leave-one-out and entropy need."""
+    """As `go_back`, with weights γᵗ, the whole return, a learned baseline, and the sums that leave-one-out and entropy
+    need."""
     at, credited, g, sums = place(w, i), 0.0, 0.0, accounts.sums
     total, run = w.lanes.returns[1, i], w.memory.run[i]
     for t in range(steps_of(w.lanes, i) - 1, -1, -1):
@@ -173,9 +175,9 @@ class Table(NamedTuple):
             return  # every δ_t is 0
         if accounts.lists == 1:
             see_episode(self, i, w, accounts, account)
-        if accounts.counts == 0 and algorithm.fits_value == 0 and algorithm.whole_return == 0:
-            weighs = algorithm.discount_factor == 1 and algorithm.gamma != 1.0
-            credited = go_back(self, algorithm.gamma, weighs, value, i, w, sums[account])
+        plain = algorithm.fits_value == 0 and algorithm.whole_return == 0 and algorithm.discount_factor == 0
+        if plain and accounts.counts == 0:
+            credited = go_back(self, algorithm.gamma, value, i, w, sums[account])
         else:
             credited = go_back_with_more(self, algorithm, learner, value, i, w, accounts, account)
         sums[account, accounts.stats_at + CREDITED] += credited
