@@ -20,11 +20,12 @@ from pgfast.compiler import inlined, kernel, lane_kernel, leaf
 from pgfast.kernels.batches import finish as finish_in_batch
 from pgfast.kernels.batches import open_work
 from pgfast.kernels.batches import prime as prime_for_batches
-from pgfast.kernels.lanes import ACTIVE, RUNNING, TERMINATED, TRUNCATED, begin_episode, decide, padded, take_in
+from pgfast.kernels.lanes import ACTIVE, RUNNING, TERMINATED, TRUNCATED, decide, padded, take_in
 from pgfast.kernels.plan import AGAIN, FINISHED, TAPE_FULL
 from pgfast.kernels.runs import close_lanes, open_lanes
 from pgfast.kernels.runs import finish as finish_in_runs
 from pgfast.kernels.runs import prime as prime_for_runs
+from pgfast.kernels.starts import begin_episode
 from pgfast.protocol import begin, serve
 
 ABSENT = 3  # value of `done` while a lane's environment is absent
@@ -138,7 +139,7 @@ def begin_absent(env, like, plan, desk, w, memory):
     for i in range(lanes.control[ACTIVE]):
         if desk.absent[lanes.seat[i]] == 1:
             begin(memory, w, i)
-            begin_episode(env, like, lanes, i, plan.stream, plan.k0, plan.k1)
+            begin_episode(env, like, plan, lanes, i)
 
 
 @lane_kernel
