@@ -58,7 +58,7 @@ class Env(gymnasium.Env[Any, Any]):
     truncates = True
 
     def __init__(self, env: Any, *, render_mode: str | None = None, **parameters: Any) -> None:
-        self._source = find(env, parameters)
+        self._source = _found(env, parameters)
         self.render_mode = _checked_mode(render_mode)
         self.observation_space = self._source.env.observation_space
         self.action_space = self._source.env.action_space
@@ -160,7 +160,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if max_episode_steps is not None:
             _check_limit(parameters)
         mode = _autoreset_mode(autoreset_mode)
-        self._source = find(env, parameters)
+        self._source = _found(env, parameters)
         self.metadata = {**RENDERING, "autoreset_mode": mode}
         self.render_mode = _checked_mode(render_mode)
         self.num_envs = num_envs
@@ -250,6 +250,13 @@ def register() -> None:
                 max_episode_steps=getattr(construct(definition(name), entry.parameters), "max_steps", None),
                 kwargs={"env": name},
             )
+
+
+def _found(env: Any, parameters: dict[str, Any]) -> Source:
+    source = find(env, parameters)
+    if source.foreign is not None:
+        raise PgfastError(f"{source.label} is an environment of Gymnasium's, which gymnasium.make makes.")
+    return source
 
 
 def _check_limit(parameters: dict[str, Any]) -> None:

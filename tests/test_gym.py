@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from drifting import DriftEnv
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
@@ -237,6 +238,8 @@ def test_mistakes() -> None:
         Env("CartPole-v1", render_mode="human")
     with pytest.raises(PgfastError, match="There is no autoreset mode 'never'"):
         VectorEnv("CartPole-v1", autoreset_mode="never")
+    with pytest.raises(PgfastError, match=r"DriftEnv.* is an environment of Gymnasium's, which gymnasium.make makes"):
+        Env(DriftEnv)
     with pytest.raises(PgfastError, match="num_envs is 0"):
         VectorEnv("CartPole-v1", 0)
     with pytest.raises(PgfastError, match="it must be from 0 to"):
