@@ -122,9 +122,12 @@ def checked(foreign: Foreign) -> Foreign:
             f"{label} has the observation space {seen}: wrap it in gymnasium.wrappers.TransformObservation, to give a "
             f"Discrete space or a Box."
         )
-    real = (
-        isinstance(actions, Box) and actions.low.dtype.kind == "f" and len(actions.shape) < 2 and actions.shape != (0,)
-    )
+    if isinstance(seen, Box) and seen.low.size > MOST_NUMBERS:
+        raise PgfastError(
+            f"{label} observes {seen.low.size} numbers: kernels are compiled for up to {MOST_NUMBERS}; wrap it in "
+            f"gymnasium.wrappers.TransformObservation, to give those that matter."
+        )
+    real = isinstance(actions, Box) and actions.low.dtype.kind == "f" and actions.low.ndim < 2 and actions.low.size > 0
     if not real and not isinstance(actions, Discrete):
         raise PgfastError(
             f"{label} has the action space {actions}: wrap it in gymnasium.wrappers.TransformAction, to take actions "
