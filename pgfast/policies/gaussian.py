@@ -19,11 +19,9 @@ from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel, leaf
 from pgfast.policies.linear import copy_rows
-from pgfast.policies.softmax import finite, fit
+from pgfast.policies.softmax import SMALL, finite, fit
 from pgfast.protocol import write
 from pgfast.vmath import exp
-
-SMALL = 8  # features that are worth keeping in registers: the loop over them goes inside the loop over lanes
 
 
 @leaf
