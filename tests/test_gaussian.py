@@ -15,6 +15,7 @@ from scipy import stats
 from pgfast import Engine, uniform
 from pgfast.compiler import store_column
 from pgfast.kernels.learner import make_room
+from pgfast.policies.gaussian import clip
 from pgfast.protocol import act, load, tape_score
 
 FALSE_ALARM = 1e-6  # of a statistical test; seeds are fixed, so it comes true always or never
@@ -222,6 +223,11 @@ def test_any_parameters(rho: float, weight: float) -> None:
         actions = engine.predict(np.random.default_rng(1).normal(size=(500, 3)), deterministic=deterministic)
         assert np.all((actions[:, 0] >= -0.5) & (actions[:, 0] <= 1.0))
         assert np.all(np.isfinite(actions))
+
+
+def test_what_is_no_number_is_clipped_too() -> None:
+    """So a mean that has overflowed never reaches the environment as NaN."""
+    assert [clip(x, -1.0, 2.0) for x in (math.nan, -math.inf, math.inf, 0.5)] == [-1.0, -1.0, 2.0, 0.5]
 
 
 def test_a_spread_that_has_vanished_ends_a_run() -> None:
