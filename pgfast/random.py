@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import as_bits, as_float, by_precision, leaf
+from pgfast.compiler import as_bits, as_float, by_precision, compiled_as, leaf
 from pgfast.vmath import cos, log, sincos, sqrt
 
 TRAIN, EVALUATE, PREDICT, PROBE = 0, 1, 2, 3  # streams
@@ -46,7 +46,9 @@ MAX_EPISODES = 2**52
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # key increments: golden ratio, sqrt(3) - 1
 _LOW = np.uint64(0xFFFFFFFF)
-_32, _20, _12, _8 = np.uint64(32), np.uint64(20), np.uint64(12), np.uint64(8)
+_BYTE, _12BITS = np.uint64(0xFF), np.uint64(0xFFF)
+_40, _32, _24, _20 = np.uint64(40), np.uint64(32), np.uint64(24), np.uint64(20)
+_18, _12, _8 = np.uint64(18), np.uint64(12), np.uint64(8)
 _2, _1, _0 = np.uint64(2), np.uint64(1), np.uint64(0)
 _ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 _FAMILY = np.uint64(16)
@@ -225,18 +227,27 @@ def problem_key(key, problem):
     return Key(_LOW, _0, run, c3, k0, k1, first_block(_LOW, _0, run, c3, k0, k1)[1])
 
 
+def double_key(seed=0, run=0, episode=0, step=0, stream=PROBE):
+    """`make_key` in double precision."""
+    k0, k1 = np.uint64(seed) & _LOW, np.uint64(seed) >> _32
+    run, episode = np.uint64(run), np.uint64(episode)
+    c0, c1 = np.uint64(step), episode & _LOW
+    c2 = run | (((episode >> _32) & _BYTE) << _24)
+    c3 = (np.uint64(stream) << _18) | (((episode >> _40) & _12BITS) << _20)
+    return Key(c0, c1, c2, c3, k0, k1, first_number(0.0, c0, c1, c2, c3, k0, k1))
+
+
+@compiled_as(double_key)
 def make_key(
     seed: int = 0, run: int = 0, episode: int = 0, step: int = 0, stream: int = PROBE, precision: str = "float64"
 ) -> Key:
-    """The key of one step, for calling an environment's methods from Python.
+    """The key of one step, for calling an environment's methods from Python, and for a simulation's own draws.
 
     `step` 0 is reset's, t + 1 that of the step at time t. Numbers are those of the kernels where the environment's step
     draws any (in the probe stream by default, which no training or evaluation touches); their precision is "float64" or
-    "float32".
+    "float32". Compiled functions may call it too, without `precision`: there numbers are float64s.
     """
-    c0, c1 = np.uint64(step), np.uint64(episode & 0xFFFFFFFF)
-    c2 = np.uint64(run | (episode >> 32 & 0xFF) << 24)
-    c3 = np.uint64(stream << 18 | (episode >> 40 & 0xFFF) << 20)
-    k0, k1 = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
-    like = np.dtype(precision).type(0.0)
-    return Key(c0, c1, c2, c3, k0, k1, first_number(like, c0, c1, c2, c3, k0, k1))
+    key: Key = double_key(seed, run, episode, step, stream)
+    if precision == "float64":
+        return key
+    return key._replace(first=first_number(np.dtype(precision).type(0.0), *key[:6]))

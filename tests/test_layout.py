@@ -23,7 +23,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["vmath", "protocol"],
     ["lessons", "random", "results", "presets", "settings"],
     ["features", "policies", "algorithms"],
-    ["kernels"],
+    ["kernels", "stepwise"],
     ["functions", "tables"],
     ["foreign"],
     ["environments"],

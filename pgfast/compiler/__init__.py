@@ -23,7 +23,9 @@ from pgfast.compiler.references import (
 )
 from pgfast.compiler.templates import (
     busy_routine,
+    by_form,
     by_precision,
+    compiled_as,
     gather_kernel,
     hook,
     inlined,
@@ -47,9 +49,11 @@ __all__ = [
     "atomic_load",
     "atomic_store",
     "busy_routine",
+    "by_form",
     "by_precision",
     "class_attribute",
     "compiled",
+    "compiled_as",
     "compiled_functions",
     "fma",
     "gather_kernel",

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from numpy import integer
+
 from pgfast.compiler.precision import has_single
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,6 +23,8 @@ INLINE, APART, UNIT, BUSY, HOOK = "inline", "apart", "unit", "busy", "hook"
 kinds: dict[Any, str] = {}  # what each function is
 defaults: dict[str, Any] = {}  # what stands for a method that a thing need not have
 pairs: dict[Any, tuple[Any, Any]] = {}  # the leaves for doubles and for float32s behind a function
+forms: dict[Any, tuple[Any, Any]] = {}  # the leaves for arrays and for whole numbers behind a function
+stand_ins: dict[Any, Any] = {}  # the leaf that takes a function's place where other people's compiled code calls it
 leaves: list[Any] = []
 on_new_leaf: list[Callable[[Any], None]] = []  # once numba is there: makes a leaf known to it
 
@@ -50,6 +54,33 @@ def by_precision(single: Callable[..., Any]) -> Callable[[F], F]:
         pairs[choose] = leaf(double), leaf(single)
         _announce(choose)
         return choose  # type: ignore[return-value]
+
+    return decorate
+
+
+def by_form(whole: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorates a leaf whose second argument is an array; where that is a whole number, the leaf `whole` takes its
+    place."""
+
+    def decorate(array: F) -> F:
+        @wraps(array)
+        def choose(*args: Any) -> Any:
+            return (whole if isinstance(args[1], int | integer) else array)(*args)
+
+        forms[choose] = leaf(array), leaf(whole)
+        _announce(choose)
+        return choose  # type: ignore[return-value]
+
+    return decorate
+
+
+def compiled_as(stand_in: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorates a function that can't be compiled as it is: other people's compiled code gets a leaf in its place."""
+
+    def decorate(function: F) -> F:
+        stand_ins[function] = leaf(stand_in)
+        _announce(function)
+        return function
 
     return decorate
 

@@ -1,0 +1,8 @@
+"""Policies as functions, for a loop that is somebody's own: called from Python, or from functions compiled by Numba.
+
+Nothing is allocated, nothing validated: what the docstrings say of shapes has to hold, as for any compiled code.
+"""
+
+from pgfast.stepwise import softmax
+
+__all__ = ["softmax"]
