@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgfast.agent import Agent
     from pgfast.checker import Report, check
     from pgfast.engine import Engine
     from pgfast.environments import make
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pgfast.vmath import cos, exp, log, sin, sqrt
 
 _HOMES = {
+    "pgfast.agent": ("Agent",),
     "pgfast.checker": ("Report", "check"),
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
@@ -32,6 +34,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Agent",
     "Curve",
     "Engine",
     "EnvironmentFault",

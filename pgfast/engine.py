@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pgfast import storage
+from pgfast import spaces, storage
 from pgfast.algorithms.reinforce import BASELINES, make_reinforce
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
@@ -39,6 +39,7 @@ from pgfast.settings import Settings, validated
 from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 if TYPE_CHECKING:
+    from pgfast.agent import Agent, Learning
     from pgfast.inference import Predictor
     from pgfast.vector import Played
 
@@ -102,6 +103,14 @@ class Engine:
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 
     @classmethod
+    def for_spaces(cls, observation_space: Any, action_space: Any, **settings: Any) -> Self:
+        """An engine for an agent in a simulation that pgfast knows no more of than what can be observed and done,
+        Gymnasium's `Discrete` or `Box` each. It can't play: `agent` and `predict` are what it is for. Settings as for
+        any engine; `baseline` is "value" by default."""
+        return cls(spaces.NAME, env_parameters=dict(zip(spaces.FIELDS, (observation_space, action_space), strict=True)),
+                   **settings)  # fmt: skip
+
+    @classmethod
     def from_settings(cls, settings: Settings, source: Source | None = None) -> Self:
         """An engine with exactly these settings; `source` where the environment can't be found by its name."""
         engine = cls.__new__(cls)
@@ -131,7 +140,7 @@ class Engine:
             values=values,
         )  # fmt: skip
         self._played: Played | None = None
-        if source.foreign is not None:
+        if source.foreign is not None and source.foreign.playable:
             from pgfast.vector import Played
 
             self._played = Played(source.foreign, settings.vector_envs, settings.max_steps, settings.asynchronous)
@@ -213,6 +222,10 @@ class Engine:
 
     def _job(self, learner: Learner, first: int, last: int, **choices: Any) -> Job:
         """Episodes first … last − 1 of every run."""
+        if self.source.foreign is not None and self._played is None:
+            raise PgfastError(
+                "This engine knows a simulation's spaces and can't play it: it learns by its agent, engine.agent()."
+            )
         make = Job if self._played is None else self._played.job
         return make(self._problem, learner, self.settings.runs, first, last, **choices)
 
@@ -358,6 +371,16 @@ class Engine:
         """End the environments that Gymnasium steps, and their processes; when needed again, others are made."""
         if self._played is not None:
             self._played.close()
+
+    def agent(self, learn: Learning = "online") -> Agent:
+        """An agent with this engine's policy for a simulation that owns the loop; see `pgfast.Agent`.
+
+        `learn` says when it learns: "online", after every step, by the one-step actor–critic (needs baseline="value");
+        "episode", when a batch of episodes is complete, as `learn` does; None, never. Needs runs=1.
+        """
+        from pgfast.agent import Agent
+
+        return Agent(self, learn)
 
     # ---- on disk
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from pgfast import spaces
 from pgfast.collection import BUNDLED
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.files import line_in, load_class, load_function, packaged_folder
@@ -137,6 +138,9 @@ def _function(name: str, file: Path, function_name: str | None) -> FunctionType 
 
 
 def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+    if name == spaces.NAME:
+        found, plain = spaces.simulation(parameters)
+        return _source_of(found, name, plain)
     if name.endswith("()"):
         raise PgfastError(
             f"{name} was an object of the program that saved it: give it again, as Engine.load(…, env=…)."

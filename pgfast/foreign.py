@@ -27,6 +27,11 @@ class Foreign:
     spec: Any = None  # Gymnasium's, if that is what they are made by
 
     @property
+    def playable(self) -> bool:
+        """Can pgfast have them stepped? Not where somebody's simulation owns the loop."""
+        return self.make is not None or self.given is not None
+
+    @property
     def most(self) -> int | None:
         """How many there can be, if there is a limit."""
         if self.given is None:

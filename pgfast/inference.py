@@ -98,6 +98,47 @@ def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, x: 
     return np.array(rows).reshape(*shape, traits.n_actions)
 
 
+class Inbox:
+    """Where a kernel finds what is observed: one observation at a time, or up to `rows`."""
+
+    def __init__(self, traits: Traits, rows: int) -> None:
+        self.traits = traits
+        like = traits.observation
+        elements = like if isinstance(like, tuple) else (like,)
+        self.discrete = traits.n_observations is not None
+        width, count = (0, rows) if self.discrete else (len(elements), 0)
+        self.real, self.whole, self.places = np.zeros((rows, width)), np.zeros(count, np.int64), _places(elements)
+        self.lowest = traits.first_observation
+        self.highest = self.lowest + (traits.n_observations or 0) - 1
+        self._first: Any = self.whole.data  # quicker than an array, an element at a time
+        self._numbers = self.real.data
+        self._pack = struct.Struct(f"{width}d").pack_into
+
+    def put(self, obs: Any) -> bool:
+        """Take one observation; False for many, and for what is none."""
+        try:
+            if self.discrete and type(obs) is not bool:
+                self._first[0] = obs
+            elif type(obs) is tuple or type(obs) is list:
+                self._pack(self._numbers, 0, *obs)
+            elif type(obs) is np.ndarray and obs.ndim == 1:
+                self._pack(self._numbers, 0, *obs.tolist())
+            elif type(obs) is float:
+                self._pack(self._numbers, 0, obs)
+            else:
+                return False
+        except (struct.error, TypeError, ValueError, OverflowError):
+            return False
+        return True
+
+    def put_checked(self, obs: Any) -> None:
+        """Take one observation in whatever form; raises PgfastError for many, and for one outside the space."""
+        x = checked(self.traits, obs)
+        if (x.shape if self.discrete else x.shape[:-1]) != ():
+            raise PgfastError(f"An agent acts on one observation at a time: {obs!r} are several.")
+        self.put(int(x) if self.discrete else x)
+
+
 class Predictor:
     """Actions for one observation at a time, or many: a kernel with its arguments, ready for the next call.
 
@@ -106,30 +147,22 @@ class Predictor:
 
     def __init__(self, model: Model, env: Any, traits: Traits, learner: Learner, seed: int) -> None:
         self.traits = traits
-        self.number = 0  # of observations for which an action has been drawn
         like = traits.observation
-        elements = like if isinstance(like, tuple) else (like,)
-        self._discrete = traits.n_observations is not None
-        width, count = (0, ROOM) if self._discrete else (len(elements), 0)
-        own = isinstance(getattr(model.policy, "features", None), EnvironmentFeatures)
+        self._inbox = inbox = Inbox(traits, ROOM)
         order = np.zeros(ORDER, np.int64)
-        order[LOWEST] = traits.first_observation
-        order[HIGHEST] = traits.first_observation + (traits.n_observations or 0) - 1
-        self._real, self._whole = np.zeros((ROOM, width)), np.zeros(count, np.int64)
+        order[LOWEST], order[HIGHEST] = inbox.lowest, inbox.highest
         self._actions = np.zeros((ROOM, model.n_reals) if model.n_reals else ROOM, float if model.n_reals else int)
         self._reals = model.n_reals
         self._kept = (
-            observed(env) if own else None,
+            with_features(model, env),
             like, model.policy, traits.actions, learner, model.workspace(like, 0, True), model.memory(1.0, 0, True, 1),
             np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32),
-            self._real, self._whole, _places(elements), order, self._actions,
+            inbox.real, inbox.whole, inbox.places, order, self._actions,
         )  # fmt: skip
         self.preparation = predict.prepare(*self._kept)
         self._call = predict.bind(*self._kept)
-        self._order: Any = order.data  # quicker than an array, an element at a time
-        self._first: Any = self._whole.data
-        self._numbers = self._real.data
-        self._pack = struct.Struct(f"{width}d").pack_into
+        self.drawn = order[NUMBER : NUMBER + 1]  # observations for which an action has been drawn
+        self._order: Any = order.data
         self._lock = Lock()
 
     def forget(self) -> None:
@@ -139,47 +172,33 @@ class Predictor:
     def predict(self, obs: Any, deterministic: bool, run: int) -> Any:
         """An action, or an array of actions for an array of observations."""
         with self._lock:
-            if not self._put(obs):
+            if not self._inbox.put(obs):
                 return self._predict_many(obs, deterministic, run)
             order = self._order
-            order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = 1, run, self.number, deterministic
+            order[COUNT], order[RUN], order[DETERMINISTIC] = 1, run, deterministic
             action = self._call()
             if action < 0:
                 return self._predict_many(obs, deterministic, run)
             if not deterministic:
-                self.number += 1
+                order[NUMBER] += 1
             return self._first_real() if self._reals else action + self.traits.first_action
-
-    def _put(self, obs: Any) -> bool:
-        """One observation to where the kernel reads it; False for many, and for what is none."""
-        try:
-            if self._discrete and type(obs) is not bool:
-                self._first[0] = obs
-            elif type(obs) is tuple or type(obs) is list:
-                self._pack(self._numbers, 0, *obs)
-            elif type(obs) is np.ndarray and obs.ndim == 1:
-                self._pack(self._numbers, 0, *obs.tolist())
-            else:
-                return False
-        except (struct.error, TypeError, ValueError, OverflowError):
-            return False
-        return True
 
     def _predict_many(self, obs: Any, deterministic: bool, run: int) -> Any:
         x = checked(self.traits, obs)
-        shape = x.shape if self._discrete else x.shape[:-1]
-        given, room = (x.reshape(-1), self._whole) if self._discrete else (x.reshape(-1, x.shape[-1]), self._real)
+        inbox = self._inbox
+        shape = x.shape if inbox.discrete else x.shape[:-1]
+        given, room = (x.reshape(-1), inbox.whole) if inbox.discrete else (x.reshape(-1, x.shape[-1]), inbox.real)
         actions = np.empty((len(given), *self._actions.shape[1:]), self._actions.dtype)
         order = self._order
         for first in range(0, len(given), ROOM):
             part = given[first : first + ROOM]
             room[: len(part)] = part
-            order[COUNT], order[RUN], order[NUMBER], order[DETERMINISTIC] = len(part), run, self.number, deterministic
+            order[COUNT], order[RUN], order[DETERMINISTIC] = len(part), run, deterministic
             if self._call() < 0:
                 raise PgfastError("An observation has an entry that is too large for single precision.")
             actions[first : first + ROOM] = self._actions[: len(part)]
             if not deterministic:
-                self.number += len(part)
+                order[NUMBER] += len(part)
         if not self._reals:
             actions += self.traits.first_action
             return int(actions[0]) if shape == () else actions.reshape(shape)
@@ -203,6 +222,11 @@ def _places(elements: tuple[Any, ...]) -> np.ndarray:
             places.append(-1 - ints)
             ints += 1
     return np.array(places, np.int64)
+
+
+def with_features(model: Model, env: Any) -> Any:
+    """What stands for an environment where observations come from outside: what has the policy's features, or None."""
+    return observed(env) if isinstance(getattr(model.policy, "features", None), EnvironmentFeatures) else None
 
 
 def observed(env: Any) -> Any:

@@ -49,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "AccessControl": {**_LONG, "gamma": 0.98, "lr_value": 1.0, "batch": 64, "episodes": 20_000},
     "Chain": {**_LONG, "gamma": 0.9, "lr": 0.2, "lr_value": 0.5, "batch": 16, "episodes": 2_000},
     "GamblersProblem": {"baseline": "value", "lr": 0.1, "batch": 1024, "episodes": 2_000_000},
+    "spaces": {"baseline": "value"},
     "Garnet": {"gamma": 0.9, "lr": 0.2, "batch": 2048, "episodes": 400_000},
     "Gridworld": {"lr": 0.1},
     "JacksCarRental": {**_LONG, "gamma": 0.9, "lr": 0.2, "lr_value": 3.0, "batch": 512, "episodes": 200_000},

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pgfast.engine import Engine
 
 CONFIG, POLICY, TABLE = "config.toml", "policy.safetensors", "environment.safetensors"
+AGENT = "agent.safetensors"  # what an agent holds beside the parameters, in the middle of an episode
 E = TypeVar("E", bound="Engine")
 
 
@@ -30,6 +31,7 @@ def save(engine: Engine, folder: Path) -> None:
         "policy": engine.model.name,
         "evaluated": str(engine._evaluated),
     }
+    (folder / AGENT).unlink(missing_ok=True)
     save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
 
 
@@ -73,6 +75,19 @@ def load(cls: type[E], folder: Path, env: Any = None) -> E:
         array[:] = given
     engine._evaluated = int(metadata.get("evaluated", "0"))
     return engine
+
+
+def save_agent(folder: Path, arrays: dict[str, np.ndarray], learn: str | None, waiting: bool) -> None:
+    """What an agent holds, into a folder that has its engine."""
+    from safetensors.numpy import save_file
+
+    save_file(arrays, str(folder / AGENT), {"learn": learn or "", "waiting": str(int(waiting))})
+
+
+def load_agent(folder: Path) -> tuple[dict[str, np.ndarray], str | None, bool]:
+    """What `save_agent` was given; raises PgfastError for a file that is missing or damaged."""
+    arrays, metadata = _read(folder / AGENT)
+    return arrays, metadata.get("learn") or None, metadata.get("waiting") == "1"
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""Agents in a simulation that owns the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import problems
+import pytest
+import reference
+from gymnasium.spaces import Box, Discrete
+
+from pgfast import Agent, Engine, PgfastError
+
+ONLINE: dict[str, tuple[str, dict[str, Any]]] = {  # name: problem and settings of an agent that learns online
+    "linear": ("linear", {"entropy": 0.1}),
+    "features": ("features", {"optimizer": "adam"}),
+    "tabular": ("tabular", {"discount_factor": True, "entropy": 0.1}),
+    "tabular, all entries move": ("tabular", {"optimizer": "momentum"}),
+}
+
+
+def engine(problem: str, **changes: Any) -> Engine:
+    return problems.engine(problem, "runs", **{"runs": 1, "baseline": "value", **changes})
+
+
+def observations(fresh: Engine, rng: np.random.Generator) -> Any:
+    """Some observation."""
+    n, seen = fresh.traits.n_observations, fresh.traits.observation
+    return int(rng.integers(0, n)) if n is not None else tuple(rng.normal(size=len(seen)).tolist())
+
+
+def drive(agent: Any, fresh: Engine, steps: int, seed: int = 0) -> list[int]:
+    """A made-up simulation of `steps` steps, whose episodes end in all ways; the actions."""
+    rng, actions = np.random.default_rng(seed), []
+    for _ in range(steps):
+        actions.append(agent.act(observations(fresh, rng)))
+        reward, how = float(rng.normal()), int(rng.integers(0, 8))
+        last = observations(fresh, rng)
+        agent.observe(reward + actions[-1], how == 1, how in (2, 3), last if how == 2 else None)
+    return actions
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_online_as_in_numpy(name: str) -> None:
+    problem, settings = ONLINE[name]
+    fresh = engine(problem, **settings)
+    expected = reference.OnlineTrainer(fresh)
+    actions = drive(fresh.agent("online"), fresh, 300)
+    assert actions == drive(expected, fresh, 300)
+    assert len(set(actions)) > 1
+    np.testing.assert_allclose(fresh.theta.reshape(-1), expected.theta, rtol=1e-9)
+    assert fresh.value_weights is not None
+    np.testing.assert_allclose(fresh.value_weights[0], expected.weights, rtol=1e-9)
+
+
+SAVED = {"online linear": ("online", "linear"), "online tabular": ("online", "tabular"), "acting": (None, "tabular")}
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("between", [False, True], ids=["after a step", "between an action and its reward"])
+def test_saved_in_the_middle(name: str, between: bool, tmp_path: Path) -> None:
+    """Going on is not stopping."""
+    learn, problem = SAVED[name]
+    fresh, other = engine(problem), engine(problem)
+    agent, whole = fresh.agent(learn), other.agent(learn)
+    assert drive(agent, fresh, 101) == drive(whole, other, 101)
+    if between:
+        assert agent.act(observations(fresh, np.random.default_rng(1))) in range(-1, 3)
+        whole.act(observations(fresh, np.random.default_rng(1)))
+    agent.save(tmp_path)
+    again = Agent.load(tmp_path, env=problems.PROBLEMS[problem]["env"])
+    if between:
+        again.observe(0.5)
+        whole.observe(0.5)
+    assert drive(again, fresh, 101, seed=1) == drive(whole, other, 101, seed=1)
+    np.testing.assert_array_equal(again.engine.theta, other.theta)
+
+
+def test_engine_and_agent_share_what_is_learned(tmp_path: Path) -> None:
+    fresh = engine("linear")
+    agent, seen = fresh.agent("online"), np.random.default_rng(2).normal(size=(500, 4))
+    before = fresh.predict(seen, deterministic=True)
+    for _ in range(3):
+        drive(agent, fresh, 100)
+        likeliest = fresh.probabilities(seen).argmax(axis=-1) - 1
+        np.testing.assert_array_equal(fresh.predict(seen, deterministic=True), likeliest)
+    assert np.any(before != likeliest)
+    agent.save(tmp_path)
+    fresh.save(tmp_path)  # by itself: no agent
+    np.testing.assert_array_equal(Engine.load(tmp_path, env=problems.Drift()).theta, fresh.theta)
+    with pytest.raises(PgfastError, match="There is no file"):
+        Agent.load(tmp_path)
+
+
+def test_calls_in_the_wrong_order() -> None:
+    agent = engine("tabular").agent("online")
+    with pytest.raises(PgfastError, match="observe was called without an action before it: call act"):
+        agent.observe(1.0)
+    agent.act(0)
+    with pytest.raises(PgfastError, match="act was called twice: tell observe"):
+        agent.act(0)
+    agent.observe(1.0)
+    with pytest.raises(PgfastError, match="observe was called without"):
+        agent.observe(1.0)
+
+
+@pytest.mark.parametrize("reward", [np.nan, np.inf, -np.inf, None, "1"])
+def test_rewards_that_are_none(reward: Any) -> None:
+    agent = engine("tabular").agent("online")
+    agent.act(0)
+    with pytest.raises(PgfastError, match=f"The reward is {reward!r}: it must be a finite number"):
+        agent.observe(reward)
+    agent.observe(1)
+    agent.act(0)
+
+
+@pytest.mark.parametrize(
+    ("problem", "wrong", "words"),
+    [
+        ("linear", (0.0, 0.0, 0.0), "has 3 numbers: this environment's have 4"),
+        ("linear", (0.0, np.nan, 0.0, 0.0), "has an entry that is not finite"),
+        ("linear", "north", "is no number"),
+        ("linear", np.zeros((2, 4)), "one observation at a time"),
+        ("tabular", 5, "is not from 0 to 4"),
+        ("tabular", 0.5, "is no whole number"),
+        ("tabular", [0, 1], "one observation at a time"),
+        ("tabular", None, "is no"),
+    ],
+)
+def test_wrong_observations(problem: str, wrong: Any, words: str) -> None:
+    """Nothing has happened: the agent goes on as one that has not been asked."""
+    fresh, other = engine(problem), engine(problem)
+    agent, whole = fresh.agent("online"), other.agent("online")
+    assert drive(agent, fresh, 20) == drive(whole, other, 20)
+    with pytest.raises(PgfastError, match=words):
+        agent.act(wrong)
+    right = observations(fresh, np.random.default_rng(0))
+    assert agent.act(right) == whole.act(right)
+    whole.observe(1.0, truncated=True, observation=right)
+    with pytest.raises(PgfastError, match=words):
+        agent.observe(1.0, truncated=True, observation=wrong if wrong is not None else "none")
+    agent.observe(1.0, truncated=True, observation=right)
+    assert drive(agent, fresh, 20) == drive(whole, other, 20)
+    np.testing.assert_array_equal(fresh.theta, other.theta)
+
+
+def test_what_an_agent_needs() -> None:
+    with pytest.raises(PgfastError, match="runs is 3: an agent has one policy, so make the engine with runs=1"):
+        engine("tabular", runs=3).agent()
+    with pytest.raises(PgfastError, match="baseline is 'mean': an agent that learns online needs a learned value"):
+        engine("tabular", baseline="mean").agent("online")
+    with pytest.raises(PgfastError, match="There is no way to learn 'onlne'"):
+        engine("tabular").agent("onlne")  # type: ignore[arg-type]
+
+
+def test_steps_that_are_too_large() -> None:
+    """It says so once, keeps what it has learned, and goes on."""
+    fresh = engine("linear", lr=10.0)
+    agent = fresh.agent("online")
+    drive(agent, fresh, 20)
+    agent.act(observations(fresh, np.random.default_rng(0)))
+    before = fresh.theta
+    with pytest.warns(RuntimeWarning, match="the agent keeps the last that were"):
+        agent.observe(1e308, terminated=True)
+    drive(agent, fresh, 20)
+    np.testing.assert_array_equal(fresh.theta, before)
+
+
+def test_spaces_are_enough(tmp_path: Path) -> None:
+    """For an agent; and so are they for a saved one."""
+    spaces = Box(0.0, np.inf, (4,), np.float32), Discrete(3, start=1)
+    fresh = Engine.for_spaces(*spaces, gamma=0.9, optimizer="sgd", seed=5)
+    expected = reference.OnlineTrainer(fresh)
+    agent = fresh.agent("online")
+    assert drive(agent, fresh, 50) == drive(expected, fresh, 50)
+    np.testing.assert_allclose(fresh.theta.reshape(-1), expected.theta, rtol=1e-9)
+    agent.save(tmp_path)
+    again = Agent.load(tmp_path)
+    assert drive(again, fresh, 50, seed=1) == drive(agent, fresh, 50, seed=1)
+    assert Engine.load(tmp_path).source.env.action_space == spaces[1]
+    table = Engine.for_spaces(Discrete(3), Discrete(2))
+    assert table.model.tabular
+    assert table.predict(2) in (0, 1)
+    assert Engine.for_spaces(Box(-1.0, 1.0, ()), Discrete(2)).predict(0.5) in (0, 1)
+
+
+def test_spaces_are_no_environment() -> None:
+    known = Engine.for_spaces(Discrete(3), Discrete(2))
+    for ask in (known.learn, known.evaluate, known.compile):
+        with pytest.raises(PgfastError, match="can't play it: it learns by its agent"):
+            ask()
+    assert known.optimum is None
+    with pytest.raises(PgfastError, match=r"must be gymnasium\.spaces\.Discrete or Box"):
+        Engine.for_spaces(3, Discrete(2))
+    with pytest.raises(PgfastError, match="takes observation_space and action_space"):
+        Engine("spaces")
