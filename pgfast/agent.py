@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from pgfast import storage
+from pgfast.embedded import Episodes, Online, Part
 from pgfast.errors import PgfastError, unknown
-from pgfast.inference import Inbox, with_features
-from pgfast.kernels.learner import FAILED, make_room
-from pgfast.kernels.online import (
-    ABANDON,
-    ACT,
-    HIGHEST,
-    LOWEST,
-    NUMBERS,
-    ORDER,
-    REWARD,
-    TASK,
-    TERMINATE,
-    TRUNCATE,
-    WAITING,
-    work_online,
-)
 
 if TYPE_CHECKING:
     from pgfast.engine import Engine
 
 Learning = Literal["online", "episode"] | None
+LEARNING: dict[str | None, type[Part]] = {"online": Online, "episode": Episodes, None: Part}
 
 
 class Agent:
@@ -113,115 +95,3 @@ class Agent:
 
     def __repr__(self) -> str:
         return f"Agent({self.engine!r}, learn={self.learn!r})"
-
-
-class Part:
-    """How an agent acts and learns; this one doesn't learn."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def act(self, observation: Any) -> Any:
-        """An action."""
-        return self.engine.predict(observation)
-
-    def observe(self, reward: float, terminated: bool, truncated: bool, observation: Any) -> None:
-        """What became of it."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """All that it remembers, as arrays that can be written into."""
-        return {"drawn": self.engine._ready_to_predict().drawn}
-
-    def make_room_for(self, saved: dict[str, np.ndarray]) -> None:
-        """Make its arrays as long as those that were saved."""
-
-
-class Online(Part):
-    """The one-step actor–critic (`pgfast.kernels.online`)."""
-
-    def __init__(self, engine: Engine) -> None:
-        if engine.settings.baseline != "value":
-            raise PgfastError(
-                f"baseline is {engine.settings.baseline!r}: an agent that learns online needs a learned value "
-                f"function, so make the engine with baseline='value'."
-            )
-        super().__init__(engine)
-        problem, model, traits = engine._problem, engine.model, engine.traits
-        self._first_action = traits.first_action
-        self._inbox = inbox = Inbox(traits, 1)
-        like = traits.observation
-        order, numbers = np.zeros(ORDER, np.int64), np.zeros(NUMBERS)
-        order[LOWEST], order[HIGHEST] = inbox.lowest, inbox.highest
-        workspace = model.workspace(like, problem.values, True)
-        memory = model.memory(problem.algorithm.gamma, problem.values, True, 2)
-        self._state = {"order": order, "numbers": numbers, **arrays("lanes", workspace), **arrays("memory", memory)}
-        self._call = work_online.bind(
-            with_features(model, engine.source.env), like, model.policy, problem.algorithm, problem.optimisation,
-            engine._learner, workspace, memory,
-            make_room(model.n_parameters, problem.values, model.n_actions, model.n_states),
-            np.uint64(problem.seed & 0xFFFFFFFF), np.uint64(problem.seed >> 32),
-            inbox.real, inbox.whole, inbox.places, order, numbers,
-        )  # fmt: skip
-        self._order: Any = order.data  # quicker than arrays, an element at a time
-        self._numbers: Any = numbers.data
-        self._clock: Any = engine._learner.clock[0].data
-        self._failed = self._clock[FAILED]
-
-    def act(self, observation: Any) -> Any:
-        """Learn from the step before, and draw."""
-        return self._work(ACT, observation) + self._first_action
-
-    def observe(self, reward: float, terminated: bool, truncated: bool, observation: Any) -> None:
-        """Nothing is learned before what follows is known."""
-        self._numbers[REWARD] = reward
-        if terminated or (truncated and observation is None):
-            self._order[TASK] = TERMINATE if terminated else ABANDON
-            self._call()
-            self._learned()
-        elif truncated:
-            self._work(TRUNCATE, observation)
-
-    def state(self) -> dict[str, np.ndarray]:
-        return self._state
-
-    def _work(self, task: int, observation: Any) -> int:
-        inbox, order = self._inbox, self._order
-        learns = order[WAITING]
-        order[TASK] = task
-        action = self._call() if inbox.put(observation) else -1
-        if action < 0:  # in another form, or wrong
-            inbox.put_checked(observation)
-            action = self._call()
-        if learns:
-            self._learned()
-        return action
-
-    def _learned(self) -> None:
-        self.engine._forget()
-        if self._failed != self._clock[FAILED]:
-            self._failed = self._clock[FAILED]
-            warnings.warn(
-                f"θ or w would have stopped being finite in episode {self._failed}: the agent keeps the last that were "
-                f"and goes on without learning; take a smaller lr or lr_value.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-
-
-LEARNING: dict[str | None, type[Part]] = {"online": Online, None: Part}
-
-
-def arrays(name: str, thing: Any) -> dict[str, np.ndarray]:
-    """The arrays in records and tuples, by their path; views, not copies."""
-    return dict(_arrays(name, thing))
-
-
-def _arrays(name: str, thing: Any) -> Iterator[tuple[str, np.ndarray]]:
-    if isinstance(thing, np.ndarray):
-        yield name, thing
-    elif isinstance(thing, np.void):
-        for field in thing.dtype.names or ():
-            yield from _arrays(f"{name}.{field}", thing[field])
-    elif isinstance(thing, tuple):
-        for field, value in zip(thing._fields, thing, strict=True):  # type: ignore[attr-defined]
-            yield from _arrays(f"{name}.{field}", value)

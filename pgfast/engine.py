@@ -372,7 +372,7 @@ class Engine:
         if self._played is not None:
             self._played.close()
 
-    def agent(self, learn: Learning = "online") -> Agent:
+    def agent(self, learn: Learning = "episode") -> Agent:
         """An agent with this engine's policy for a simulation that owns the loop; see `pgfast.Agent`.
 
         `learn` says when it learns: "online", after every step, by the one-step actor–critic (needs baseline="value");

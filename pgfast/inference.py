@@ -99,15 +99,18 @@ def _state_action(model: Model, env: Any, traits: Traits, theta: np.ndarray, x: 
 
 
 class Inbox:
-    """Where a kernel finds what is observed: one observation at a time, or up to `rows`."""
+    """Where a kernel finds what is observed: one observation at a time, or up to `rows`; floats in `real` (rows, D),
+    whole numbers in `whole` (rows,)."""
 
-    def __init__(self, traits: Traits, rows: int) -> None:
+    def __init__(self, traits: Traits, rows: int, arrays: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         self.traits = traits
         like = traits.observation
         elements = like if isinstance(like, tuple) else (like,)
         self.discrete = traits.n_observations is not None
         width, count = (0, rows) if self.discrete else (len(elements), 0)
-        self.real, self.whole, self.places = np.zeros((rows, width)), np.zeros(count, np.int64), _places(elements)
+        made: tuple[np.ndarray, np.ndarray] = arrays or (np.zeros((rows, width)), np.zeros(count, np.int64))
+        self.real, self.whole = made
+        self.places = _places(elements)
         self.lowest = traits.first_observation
         self.highest = self.lowest + (traits.n_observations or 0) - 1
         self._first: Any = self.whole.data  # quicker than an array, an element at a time
@@ -154,7 +157,7 @@ class Predictor:
         self._actions = np.zeros((ROOM, model.n_reals) if model.n_reals else ROOM, float if model.n_reals else int)
         self._reals = model.n_reals
         self._kept = (
-            with_features(model, env),
+            with_features(model, env, traits),
             like, model.policy, traits.actions, learner, model.workspace(like, 0, True), model.memory(1.0, 0, True, 1),
             np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32),
             inbox.real, inbox.whole, inbox.places, order, self._actions,
@@ -224,21 +227,33 @@ def _places(elements: tuple[Any, ...]) -> np.ndarray:
     return np.array(places, np.int64)
 
 
-def with_features(model: Model, env: Any) -> Any:
+def with_features(model: Model, env: Any, traits: Traits) -> Any:
     """What stands for an environment where observations come from outside: what has the policy's features, or None."""
-    return observed(env) if isinstance(getattr(model.policy, "features", None), EnvironmentFeatures) else None
-
-
-def observed(env: Any) -> Any:
-    """The same environment, but its states are what is observed."""
+    if not isinstance(getattr(model.policy, "features", None), EnvironmentFeatures):
+        return None
     cls: Any = type(env)
-    return _observed(cls)(*env)
+    return _observed(cls, blank(traits))(*env)
+
+
+def blank(traits: Traits) -> Any:
+    """An observation of zeros; of numbers, of which some may be whole, all as floats."""
+    seen = traits.observation
+    return tuple(0.0 for _ in seen) if isinstance(seen, tuple) else type(seen)(0)
 
 
 @cache
-def _observed(cls: Any) -> Any:
+def _observed(cls: Any, nothing: Any) -> Any:
+    """The same environment, but all there is of it is what is observed."""
+
+    def reset(self: Any, key: Any) -> Any:
+        return nothing
+
+    def step(self: Any, state: Any, action: Any, key: Any) -> Any:
+        return nothing, 0.0, False
+
     def observe(self: Any, state: Any) -> Any:
         return state
 
-    names = {"observe": observe, "__module__": cls.__module__, "__qualname__": cls.__qualname__, "__slots__": ()}
-    return type(cls.__name__, (cls,), names)
+    names = {"reset": reset, "step": step, "observe": observe}
+    own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__slots__": ()}
+    return type(cls.__name__, (cls,), {**names, **own})

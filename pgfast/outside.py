@@ -138,13 +138,17 @@ class Exchange:
             self.finished = status == FINISHED
             return status
         if status == TAPE_FULL:
-            return self._grow(decide)
+            return self._go_on(decide)
         raise self._fault(status)
 
-    def _grow(self, decide: bool) -> int:
+    def grow(self) -> None:
+        """Tapes twice as long."""
         worker = self.job.workers[0]
         worker.memory = worker.memory.grown(self.job.problem.algorithm.gamma, int(worker.workspace.lanes.control[TURN]))
         self._call = self._bound()
+
+    def _go_on(self, decide: bool) -> int:
+        self.grow()
         if self.playing[:, FRESH].any():
             return BEGINS
         return self.call(take_in=False, decide=True) if decide else AGAIN

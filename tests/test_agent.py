@@ -11,7 +11,8 @@ import pytest
 import reference
 from gymnasium.spaces import Box, Discrete
 
-from pgfast import Agent, Engine, PgfastError
+from pgfast import Agent, Engine, PgfastError, make_key
+from pgfast.random import TRAIN
 
 ONLINE: dict[str, tuple[str, dict[str, Any]]] = {  # name: problem and settings of an agent that learns online
     "linear": ("linear", {"entropy": 0.1}),
@@ -55,7 +56,55 @@ def test_online_as_in_numpy(name: str) -> None:
     np.testing.assert_allclose(fresh.value_weights[0], expected.weights, rtol=1e-9)
 
 
-SAVED = {"online linear": ("online", "linear"), "online tabular": ("online", "tabular"), "acting": (None, "tabular")}
+def play(agent: Any, like: Engine, episodes: int) -> None:
+    """The engine's environment in plain Python, with the numbers that its own training draws."""
+    env, seed, limit = like.source.env, like.settings.seed, like.traits.max_steps
+    observe = getattr(env, "observe", lambda state: state)
+    for episode in range(episodes):
+        state, terminated = env.reset(make_key(seed, 0, episode, 0, TRAIN)), False
+        for t in range(limit):
+            key = make_key(seed, 0, episode, t + 1, TRAIN)
+            state, reward, terminated = env.step(state, agent.act(observe(state)), key)
+            agent.observe(reward, terminated, t + 1 == limit)
+            if terminated:
+                break
+
+
+EPISODES: dict[str, tuple[str, dict[str, Any]]] = {
+    "running mean": ("linear", {"baseline": "mean", "entropy": 0.1, "optimizer": "adam"}),
+    "learned baseline": ("linear", {"baseline": "value", "discount_factor": True}),
+    "whole returns": ("linear", {"baseline": "none", "returns": "whole"}),
+    "tabular": ("tabular", {"baseline": "batch", "optimizer": "momentum"}),
+    "features": ("features", {"baseline": "mean"}),
+    "in the loop": ("linear", {"baseline": "value", "in_loop": True}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EPISODES)
+def test_episodes_teach_what_they_teach_an_engine(name: str) -> None:
+    """After 17 episodes in batches of 5, of which the last is not complete."""
+    problem, settings = EPISODES[name]
+    alone, embedded = (engine(problem, batch=5, **settings) for _ in range(2))
+    before = alone.theta
+    alone.learn(15)
+    play(embedded.agent("episode"), embedded, 17)
+    assert np.all(alone.theta != before) or problem == "tabular"
+    np.testing.assert_allclose(embedded.theta, alone.theta, rtol=1e-12)
+    if settings["baseline"] == "value":
+        np.testing.assert_allclose(embedded.value_weights, alone.value_weights, rtol=1e-12)
+    embedded.learn(5)  # goes on with the sixteenth
+    alone.learn(5)
+    np.testing.assert_allclose(embedded.theta, alone.theta, rtol=1e-12)
+
+
+SAVED: dict[str, tuple[Any, str]] = {
+    "online linear": ("online", "linear"),
+    "online tabular": ("online", "tabular"),
+    "episodes linear": ("episode", "linear"),
+    "episodes tabular": ("episode", "tabular"),
+    "acting": (None, "tabular"),
+}
 
 
 @pytest.mark.parametrize("name", SAVED)
@@ -116,6 +165,7 @@ def test_rewards_that_are_none(reward: Any) -> None:
     agent.act(0)
 
 
+@pytest.mark.parametrize("learn", ["online", "episode"])
 @pytest.mark.parametrize(
     ("problem", "wrong", "words"),
     [
@@ -129,18 +179,19 @@ def test_rewards_that_are_none(reward: Any) -> None:
         ("tabular", None, "is no"),
     ],
 )
-def test_wrong_observations(problem: str, wrong: Any, words: str) -> None:
+def test_wrong_observations(problem: str, wrong: Any, words: str, learn: Any) -> None:
     """Nothing has happened: the agent goes on as one that has not been asked."""
     fresh, other = engine(problem), engine(problem)
-    agent, whole = fresh.agent("online"), other.agent("online")
+    agent, whole = fresh.agent(learn), other.agent(learn)
     assert drive(agent, fresh, 20) == drive(whole, other, 20)
     with pytest.raises(PgfastError, match=words):
         agent.act(wrong)
     right = observations(fresh, np.random.default_rng(0))
     assert agent.act(right) == whole.act(right)
     whole.observe(1.0, truncated=True, observation=right)
-    with pytest.raises(PgfastError, match=words):
-        agent.observe(1.0, truncated=True, observation=wrong if wrong is not None else "none")
+    if learn == "online" and wrong is not None:
+        with pytest.raises(PgfastError, match=words):
+            agent.observe(1.0, truncated=True, observation=wrong)
     agent.observe(1.0, truncated=True, observation=right)
     assert drive(agent, fresh, 20) == drive(whole, other, 20)
     np.testing.assert_array_equal(fresh.theta, other.theta)
@@ -155,17 +206,40 @@ def test_what_an_agent_needs() -> None:
         engine("tabular").agent("onlne")  # type: ignore[arg-type]
 
 
-def test_steps_that_are_too_large() -> None:
+@pytest.mark.parametrize("learn", ["online", "episode"])
+def test_steps_that_are_too_large(learn: Any, tmp_path: Path) -> None:
     """It says so once, keeps what it has learned, and goes on."""
-    fresh = engine("linear", lr=10.0)
-    agent = fresh.agent("online")
+    fresh = engine("linear", lr=10.0, batch=1)
+    agent = fresh.agent(learn)
     drive(agent, fresh, 20)
     agent.act(observations(fresh, np.random.default_rng(0)))
-    before = fresh.theta
     with pytest.warns(RuntimeWarning, match="the agent keeps the last that were"):
         agent.observe(1e308, terminated=True)
+    before = fresh.theta
+    assert np.isfinite(before).all()
     drive(agent, fresh, 20)
     np.testing.assert_array_equal(fresh.theta, before)
+    agent.save(tmp_path)
+    drive(Agent.load(tmp_path, env=problems.Drift()), fresh, 20)
+
+
+@pytest.mark.parametrize("learn", ["online", "episode"])
+def test_long_episodes(learn: Any, tmp_path: Path) -> None:
+    """Of more steps than tapes have room for at first; saved in the middle."""
+    fresh, other = (engine("tabular", batch=1) for _ in range(2))
+    agents = fresh.agent(learn), other.agent(learn)
+    before = fresh.theta
+    for t in range(1000):
+        assert agents[0].act(t % 5) == agents[1].act(t % 5)
+        for agent in agents:
+            agent.observe(0.01 * (t % 3))
+    agents[0].save(tmp_path)
+    again = Agent.load(tmp_path, env=problems.PROBLEMS["tabular"]["env"])
+    for agent in (again, agents[1]):
+        agent.act(0)
+        agent.observe(1.0, terminated=True)
+    assert np.any(other.theta != before)
+    np.testing.assert_array_equal(again.engine.theta, other.theta)
 
 
 def test_spaces_are_enough(tmp_path: Path) -> None:

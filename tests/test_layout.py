@@ -37,6 +37,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["outside"],
     ["vector"],
     ["foreign_checker"],
+    ["embedded"],
     ["agent", "checker", "engine", "facts", "gym"],
     ["gradcheck"],
     ["painter", "plots", "run_folder", "workloads"],

@@ -163,12 +163,13 @@ def open_block(env, like, plan, learner, accounts, w, memory, task, phase):
 @inlined
 def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team):
     """A block is done; when it is the last of its batch, update every run and open the next batch to all threads. A run
-    whose θ would stop being finite fails, and keeps its last good θ."""
+    whose θ would stop being finite fails, and keeps its last good θ; after the last of them there is no next batch."""
     phase = w.lanes.control[PHASE]
     w.lanes.control[TASK] = -1
     _, _, blocks = blocks_of_phase(plan, phase)
     if atomic_add(team, DONE, 1) + 1 < blocks * plan.runs:
         return
+    following = (plan.last_episode - plan.first_episode) // plan.batch + 1
     for run in range(plan.runs):
         if learner.clock[run, FAILED] < 0:
             account = run * blocks
@@ -179,10 +180,12 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, roo
                 at = accounts.stats_at
                 follow_mean(learner, run, accounts.sums[account, at + CREDITED], accounts.sums[account, at + LENGTH])
             note(plan, learner, accounts.sums, account, accounts.stats_at, run, run)
-            if not good:
+            if good:
+                following = phase + 1
+            else:
                 learner.clock[run, FAILED] = learner.clock[run, EPISODES]
     atomic_store(team, DONE, 0)
-    atomic_store(team, TICKET, (phase + 1) << _PHASE_BITS)
+    atomic_store(team, TICKET, following << _PHASE_BITS)
 
 
 @routine
