@@ -21,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the sources: what an earlier build has left behind is not in it."""
     folder = tmp_path_factory.mktemp("dist")
     sources = tmp_path_factory.mktemp("sources")
-    for name in ("pgfast", "envs", "bench"):
+    for name in ("pgfast", "envs", "bench", "examples"):
         shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "cli.py"):
         shutil.copy(ROOT / name, sources)
@@ -69,7 +69,7 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 def test_wheel_works_elsewhere(elsewhere: Callable[[str], str]) -> None:
     said = elsewhere(
-        "assert all(u.find_spec(name) is None for name in ('envs', 'cli', 'bench'))\n"
+        "assert all(u.find_spec(name) is None for name in ('envs', 'cli', 'bench', 'examples'))\n"
         "from pgfast.cli import app; app(['envs', '--json'])"
     )
     assert "ShortCorridor" in {e["id"] for e in json.loads(said)["environments"]}
