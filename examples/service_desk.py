@@ -147,7 +147,7 @@ def cost_of(clerk: Clerk, hours: float, seed: int) -> float:
 def run(seed: int = 0, hours: float = 20_000.0) -> tuple[Engine, dict[str, float]]:
     """Learn for so many hours; the engine, and the cost of an hour by clerk, in the same fresh hours for all."""
     engine = Engine.for_spaces(
-        SEEN, Discrete(len(KINDS)), optimizer="sgd", lr=0.003, lr_value=0.02, entropy=0.3, seed=seed
+        SEEN, Discrete(len(KINDS)), gamma=1.0, optimizer="sgd", lr=0.003, lr_value=0.02, entropy=0.3, seed=seed
     )
     judged: dict[str, Clerk] = {"who came first": Clerk(), "before learning": ByEngine(engine, False)}
     costs = {name: cost_of(clerk, 2_000.0, seed + 1) for name, clerk in judged.items()}

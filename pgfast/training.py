@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from pgfast.compiler import LANES, Kernel, Preparation
-from pgfast.errors import PgfastError
 from pgfast.faults import check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
@@ -25,7 +24,6 @@ from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
-from pgfast.spaces import Spaces
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
@@ -135,10 +133,6 @@ class Job:
     budget: int = FIRST_BUDGET
 
     def __post_init__(self) -> None:
-        if isinstance(self.problem.env, Spaces):
-            raise PgfastError(
-                "This engine knows a simulation's spaces and can't play it: it learns by its agent, engine.agent()."
-            )
         if self.by_runs is None:
             self.by_runs = chooses_runs(self.problem, self.runs)
         self.kernel: Kernel = work_on_runs if self.by_runs else work_on_batches
