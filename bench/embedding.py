@@ -1,25 +1,27 @@
 """What an action costs a program that has the observation: ``python bench/embedding.py [--json] [--repeats N]``.
 
-An observation at a time, as a tuple, an array or an int, and a batch; the engine is warm. Times are of the thread, so
-that other programs don't count; each figure is the median of `repeats` timings, beside the least and the largest, all
-taken in turn.
+An observation at a time, as a tuple, an array or an int, and a batch; and an agent's step, which is `act` and `observe`
+and what it learns from both. The engine is warm. Times are of the thread, so that other programs don't count; each
+figure is the median of `repeats` timings, beside the least and the largest, all taken in turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from pgfast import Engine
+from pgfast import Agent, Engine
 
 MANY, ALONE = 10_000, 2_000  # observations of a batch, and calls that one timing of single ones takes
+LENGTH = 100  # steps of an agent's episodes
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,21 @@ def cases() -> list[tuple[str, str, str, Callable[[], Any], int]]:
                     return engine.predict(seen, deterministic=deterministic)
 
                 found.append((name, form, how, call, MANY if "batch" in form else 1))
+        form, seen = next(iter(forms.items()))
+        found += [(name, form, how, call, 1) for how, call in steps(name, seen)]
     return found
+
+
+def steps(name: str, seen: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """An agent's step, in each way to learn."""
+    for learn in ("online", "episode", None):
+        agent, count = Engine(name, baseline="value", batch=16).agent(learn), itertools.count(1)
+
+        def step(agent: Agent = agent, count: Iterator[int] = count) -> None:
+            agent.act(seen)
+            agent.observe(1.0, next(count) % LENGTH == 0)
+
+        yield f"step, learn={learn!r}", step
 
 
 def timed(call: Callable[[], Any], times: int) -> float:
@@ -77,9 +93,9 @@ def measure(repeats: int) -> list[Cost]:
 
 def show(costs: list[Cost]) -> None:
     """The results as a table."""
-    print(f"{'':16}{'observation':18}{'action':12}{'ns an action':>14}")
+    print(f"{'':16}{'observation':18}{'action':28}{'ns an action':>14}")
     for c in costs:
-        print(f"{c.environment:16}{c.observation:18}{c.how:12}{c.ns:14.1f}   ({c.least:.1f} to {c.largest:.1f})")
+        print(f"{c.environment:16}{c.observation:18}{c.how:28}{c.ns:14.1f}   ({c.least:.1f} to {c.largest:.1f})")
 
 
 def main() -> None:
