@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
     from pgfast.functions import maximise
-    from pgfast.stepwise import softmax
+    from pgfast.stepwise import gaussian, softmax
     from pgfast.random import Key, make_key, normal, randint, uniform
     from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
     from pgfast.tables import TabularMDP
@@ -25,7 +25,7 @@ _HOMES = {
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
     "pgfast.functions": ("maximise",),
-    "pgfast.stepwise": ("softmax",),
+    "pgfast.stepwise": ("gaussian", "softmax"),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
     "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
     "pgfast.tables": ("TabularMDP",),
@@ -50,6 +50,7 @@ __all__ = [
     "check",
     "cos",
     "exp",
+    "gaussian",
     "log",
     "make",
     "make_key",

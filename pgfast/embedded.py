@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError
-from pgfast.inference import Inbox, blank, with_features
+from pgfast.inference import Inbox, blank, real_action, with_features
 from pgfast.kernels.learner import EPISODES, FAILED, make_log, make_room
 from pgfast.kernels.online import (
     ABANDON,
@@ -41,6 +41,7 @@ class Part:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._traits, self._reals = engine.traits, engine.model.n_reals
         self._clock: Any = engine._learner.clock[0].data  # quicker than an array, an element at a time
         self._failed = self._clock[FAILED]
 
@@ -83,27 +84,29 @@ class Online(Part):
             )
         super().__init__(engine)
         problem, model, traits = engine._problem, engine.model, engine.traits
-        self._first_action = traits.first_action
         self._inbox = inbox = Inbox(traits, 1)
         like = traits.observation
         order, numbers = np.zeros(ORDER, np.int64), np.zeros(NUMBERS)
+        self._out = np.zeros((1, model.n_reals) if model.n_reals else 1, float if model.n_reals else np.int64)
         order[LOWEST], order[HIGHEST] = inbox.lowest, inbox.highest
         workspace = model.workspace(like, problem.values, True)
         memory = model.memory(problem.algorithm.gamma, problem.values, True, 2)
         self._state = {"order": order, "numbers": numbers, **arrays("lanes", workspace), **arrays("memory", memory)}
         self._call = work_online.bind(
-            with_features(model, engine.source.env, traits), like, model.policy,
+            with_features(model, engine.source.env, traits), like, model.policy, traits.actions,
             problem.algorithm, problem.optimisation, engine._learner, workspace, memory,
-            make_room(model.n_parameters, problem.values, model.n_actions, model.n_states),
+            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
             np.uint64(problem.seed & 0xFFFFFFFF), np.uint64(problem.seed >> 32),
-            inbox.real, inbox.whole, inbox.places, order, numbers,
+            inbox.real, inbox.whole, inbox.places, order, numbers, self._out,
         )  # fmt: skip
         self._order: Any = order.data
         self._numbers: Any = numbers.data
+        self._first_action = traits.first_action
 
     def act(self, observation: Any) -> Any:
         """Learn from the step before, and draw."""
-        return self._work(ACT, observation) + self._first_action
+        action = self._work(ACT, observation)
+        return real_action(self._out, self._traits) if self._reals else action + self._first_action
 
     def observe(self, reward: float, terminated: bool, truncated: bool, observation: Any) -> None:
         """Nothing is learned before what follows is known."""
@@ -126,6 +129,8 @@ class Online(Part):
         if action < 0:  # in another form, or wrong
             inbox.put_checked(observation)
             action = self._call()
+            if action < 0:
+                raise PgfastError(f"The observation {observation!r} is too large for single precision.")
         if learns:
             self._learned()
         return action
@@ -153,7 +158,6 @@ class Episodes(Part):
         self._exchange = Exchange(job)
         desk = self._exchange.desk
         self._inbox = Inbox(traits, 1, (desk.real, desk.whole))
-        self._action: Any = desk.action.data
         self._reward: Any = desk.reward.data
         self._terminated: Any = desk.terminated.data
         self._truncated: Any = desk.truncated.data
@@ -172,7 +176,8 @@ class Episodes(Part):
         except EnvironmentFault:
             self._inbox.put_checked(observation)  # says what is wrong with it
             raise
-        return self._action[0]
+        action = self._exchange.actions
+        return real_action(action, self._traits) if self._reals else int(action[0])
 
     def observe(self, reward: float, terminated: bool, truncated: bool, observation: Any) -> None:
         """The end of an episode is taken in at once."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pgfast import spaces, storage
-from pgfast.algorithms.reinforce import BASELINES, make_reinforce
+from pgfast.algorithms.reinforce import make_reinforce
+from pgfast.choices import check
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
-from pgfast.errors import PgfastError, unknown
+from pgfast.errors import PgfastError
 from pgfast.kernels.learner import (
     EPISODES,
     FAILED,
@@ -28,7 +29,7 @@ from pgfast.kernels.learner import (
     span_first,
 )
 from pgfast.kernels.statistics import LENGTH
-from pgfast.kernels.step_rules import RULES, step_rule
+from pgfast.kernels.step_rules import step_rule
 from pgfast.models import Model, build
 from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from pgfast.inference import Predictor
     from pgfast.vector import Played
 
-ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
@@ -118,7 +118,7 @@ class Engine:
         return engine
 
     def _start(self, source: Source, settings: Settings) -> None:
-        _check(settings)
+        check(settings)
         self.settings = settings
         self.source = source
         self.traits: Traits = probe(source, settings.max_steps)
@@ -397,24 +397,3 @@ class Engine:
     def __repr__(self) -> str:
         s = self.settings
         return f"Engine({s.env!r}, algorithm={s.algorithm!r}, policy={self.model.name!r}, runs={s.runs}, seed={s.seed})"
-
-
-def _check(settings: Settings) -> None:
-    """Names that a type can't check, and choices that don't go together."""
-    if settings.algorithm not in ALGORITHMS:
-        raise unknown("algorithm", settings.algorithm, ALGORITHMS)
-    if settings.baseline not in BASELINES:
-        raise unknown("baseline", settings.baseline, BASELINES)
-    if settings.optimizer not in RULES:
-        raise unknown("optimizer", settings.optimizer, RULES)
-    if settings.baseline == "batch" and settings.batch == 1:
-        raise PgfastError(
-            "baseline is 'batch' and batch is 1: an episode has no others to compare it with and the gradient would be "
-            "the plain one; take a batch of at least 2, or another baseline."
-        )
-    apart = settings.log_every
-    if apart is not None and apart % settings.batch:
-        raise PgfastError(
-            f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so it must be "
-            f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
-        )

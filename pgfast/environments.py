@@ -139,8 +139,8 @@ def _function(name: str, file: Path, function_name: str | None) -> FunctionType 
 
 def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
     if name == spaces.NAME:
-        found, plain = spaces.simulation(parameters)
-        return _source_of(found, name, plain)
+        simulation, plain = spaces.simulation(parameters)
+        return Source(simulation, name, plain)
     if name.endswith("()"):
         raise PgfastError(
             f"{name} was an object of the program that saved it: give it again, as Engine.load(…, env=…)."

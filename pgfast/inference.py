@@ -184,7 +184,7 @@ class Predictor:
                 return self._predict_many(obs, deterministic, run)
             if not deterministic:
                 order[NUMBER] += 1
-            return self._first_real() if self._reals else action + self.traits.first_action
+            return real_action(self._actions, self.traits) if self._reals else action + self.traits.first_action
 
     def _predict_many(self, obs: Any, deterministic: bool, run: int) -> Any:
         x = checked(self.traits, obs)
@@ -209,9 +209,10 @@ class Predictor:
             return actions.reshape(*shape, self._reals)
         return float(actions[0, 0]) if shape == () else actions.reshape(shape)
 
-    def _first_real(self) -> Any:
-        """The action of the first lane: a float, or an array where it has several numbers."""
-        return self._actions[0].copy() if isinstance(self.traits.action, tuple) else float(self._actions[0, 0])
+
+def real_action(out: np.ndarray, traits: Traits) -> Any:
+    """The first row of `out` (…, K) as an action: a float, or an array where it has several numbers."""
+    return out[0].copy() if isinstance(traits.action, tuple) else float(out[0, 0])
 
 
 def _places(elements: tuple[Any, ...]) -> np.ndarray:

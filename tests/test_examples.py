@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,18 @@ def test_service_desk() -> None:
     assert number(lines, "who", "came", "first") > best
     assert number(lines, "learned") - best < MOST * (first - best)
     assert ["of", "parcel,", "passport,", "business:", "business", "first"] in lines
+
+
+@pytest.mark.slow
+def test_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (EXAMPLES.parent / "docs" / "embedding.md").read_text("utf-8")
+    _, agent, function = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(agent, "embedding.md", "exec"), names)
+    cold, warm = names["engine"].probabilities([6, 8])[:, 1]
+    assert cold > 0.5 > warm  # that the heater is on
+    file = tmp_path / "walk.py"
+    file.write_text(function, "utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=True)
+    assert float(done.stdout.split()[-1]) > 0.9

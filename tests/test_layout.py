@@ -28,7 +28,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["foreign"],
     ["spaces"],
     ["environments"],
-    ["bodies", "probe"],
+    ["bodies", "choices", "probe"],
     ["faults", "independence", "obstacles", "rehearsal", "rendering"],
     ["sample"],
     ["models", "optimum", "players"],

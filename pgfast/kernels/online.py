@@ -14,11 +14,11 @@ import numpy as np
 
 from pgfast.compiler import LANES, inlined, kernel, leaf, routine, store_column
 from pgfast.kernels.accounts import add_span
-from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, draw, padded, set_counter
+from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded, set_counter
 from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, span_everything, tick_decays
 from pgfast.kernels.predictions import put_real, put_whole
 from pgfast.kernels.replay import move_some
-from pgfast.protocol import act, learn, load, prepare, tape_score, tape_value, tape_value_gradient
+from pgfast.protocol import act, draw, hand_out, learn, load, prepare, tape_score, tape_value, tape_value_gradient
 from pgfast.random import TRAIN
 
 TASK, WAITING, PRIMED, LOWEST, HIGHEST = range(
@@ -95,10 +95,12 @@ def prime(like, learner, w, memory, order, numbers):
 
 @kernel
 def work_online(
-    env, like, policy, algorithm, optimisation, learner, w, memory, room, k0, k1, real, whole, places, order, numbers
-):
+    env, like, policy, actions, algorithm, optimisation, learner, w, memory, room, k0, k1, real, whole, places, order,
+    numbers, out
+):  # fmt: skip
     """Learn from the step that waits, if one does, and find the next action or end the episode, as `order` says.
-    Returns the action, 0 at an episode's end, or −1 for an observation that is none; then nothing has happened.
+    Returns the action, if it is a whole number, 0 at an episode's end, or −1 for an observation that is none; then
+    nothing has happened. The action is in `out`, too: (1,), or (1, K) where it is K real numbers.
 
     env: what has the features, or None; `like`: an observation; k0, k1: the seed; `real` (1, D) or, where observations
     are discrete, `whole` (1,): the observation; `places`: see `pgfast.kernels.predictions.put_real`.
@@ -110,7 +112,7 @@ def work_online(
     if seen:
         if not put(real, whole, places, order, lanes):
             return -1
-        draw(padded(1, lanes), lanes.counter, k0, k1, lanes.uniforms)
+        draw(actions, padded(1, lanes), 1, k0, k1, lanes)
         load(memory, learner, w, 0, 0)
         look(env, like, policy, algorithm, learner, w, memory)
     if order[WAITING] == 1:
@@ -131,7 +133,7 @@ def work_online(
     if task == ACT:
         order[WAITING] = 1
         lanes.counter[0, 0] += _ONE
-        return lanes.action[0]
+        return hand_out(actions, 1, 0, lanes, out)
     memory.length[0] = 0
     clock[0, EPISODES] += 1
     begin_episode(learner, lanes, numbers)

@@ -13,6 +13,7 @@ What is observed, `x`, decides what θ is:
 from __future__ import annotations
 
 from pgfast.compiler import by_form, leaf
+from pgfast.stepwise.traces import clear, fade
 from pgfast.policies.softmax import finite
 from pgfast.vmath import exp, log
 
@@ -125,9 +126,7 @@ def entropy(theta, x):
 @leaf
 def score(theta, x, action, out):
     """out = ∇ log π(action|x); `out` has the shape of θ."""
-    for i in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[i, k] = 0.0
+    clear(out)
     add_gradient(theta, x, action, 1.0, 0.0, out)
 
 
@@ -149,7 +148,5 @@ def trace(theta, x, action, decay, weight, out):
     With decay γλ and weight I it is the z^θ of the actor–critic with traces (Sutton & Barto 2018, p. 332), whose step
     is θ += α δ z^θ.
     """
-    for i in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[i, k] *= decay
+    fade(out, decay)
     add_gradient(theta, x, action, weight, 0.0, out)
