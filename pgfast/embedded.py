@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from pgfast.engine import Engine
 
 LONGEST = 2**32 - 1  # steps of an episode: it is the simulation that truncates
-MOST_UPDATES = 2**30
+MOST_UPDATES = 2**30  # of one agent
+TAPE = 2  # steps that are looked at online: the one before, and this one
 
 
 class Part:
@@ -90,8 +91,9 @@ class Online(Part):
         self._out = np.zeros((1, model.n_reals) if model.n_reals else 1, float if model.n_reals else np.int64)
         order[LOWEST], order[HIGHEST] = inbox.lowest, inbox.highest
         workspace = model.workspace(like, problem.values, True)
-        memory = model.memory(problem.algorithm.gamma, problem.values, True, 2)
-        self._state = {"order": order, "numbers": numbers, **arrays("lanes", workspace), **arrays("memory", memory)}
+        memory = model.memory(problem.algorithm.gamma, problem.values, True, TAPE)
+        self._state = {"order": order, "numbers": numbers}
+        self._state |= arrays("workspace", workspace) | arrays("memory", memory)
         self._call = work_online.bind(
             with_features(model, engine.source.env, traits), like, model.policy, traits.actions,
             problem.algorithm, problem.optimisation, engine._learner, workspace, memory,
@@ -193,10 +195,9 @@ class Episodes(Part):
     def state(self) -> dict[str, np.ndarray]:
         job = self._exchange.job
         worker = job.workers[0]
-        kept = {"lanes": worker.workspace, "memory": worker.memory, "accounts": worker.accounts, "desk": job.desk}
-        found = {"first": self._first, "told": self._told, "team": job.team}
-        for name, thing in kept.items():
-            found |= arrays(name, thing)
+        found = {"first": self._first, "told": self._told, "team": job.team} | arrays("desk", job.desk)
+        for name in ("workspace", "memory", "accounts"):
+            found |= arrays(name, getattr(worker, name))
         return found
 
     def make_room_for(self, saved: dict[str, np.ndarray]) -> None:

@@ -237,9 +237,11 @@ def with_features(model: Model, env: Any, traits: Traits) -> Any:
 
 
 def blank(traits: Traits) -> Any:
-    """An observation of zeros; of numbers, of which some may be whole, all as floats."""
+    """Some observation: the first of discrete ones, else zeros, also where some of the numbers are whole."""
     seen = traits.observation
-    return tuple(0.0 for _ in seen) if isinstance(seen, tuple) else type(seen)(0)
+    if traits.n_observations is not None:
+        return traits.first_observation
+    return (0.0,) * len(seen) if isinstance(seen, tuple) else 0.0
 
 
 @cache

@@ -265,9 +265,13 @@ def test_spaces_are_enough(tmp_path: Path) -> None:
     known = Engine.load(tmp_path).source.foreign
     assert known is not None
     assert known.action_space == spaces[1]
-    table = Engine.for_spaces(Discrete(3), Discrete(2))
+    table = Engine.for_spaces(Discrete(3, start=7), Discrete(2), batch=1)
     assert table.model.tabular
-    assert table.predict(2) in (0, 1)
+    agent = table.agent()
+    for seen in (7, 8, 9):
+        agent.act(seen)
+        agent.observe(1.0, seen == 9)
+    assert np.all(np.any(table.theta[0] != 0.0, axis=1))
     assert Engine.for_spaces(Box(-1.0, 1.0, ()), Discrete(2)).predict(0.5) in (0, 1)
 
 
