@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
     from pgfast.functions import maximise
-    from pgfast.stepwise import gaussian, softmax
     from pgfast.random import Key, make_key, normal, randint, uniform
     from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
+    from pgfast.stepwise import gaussian, softmax
     from pgfast.tables import TabularMDP
     from pgfast.vmath import cos, exp, log, sin, sqrt
 
@@ -25,9 +25,9 @@ _HOMES = {
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
     "pgfast.functions": ("maximise",),
-    "pgfast.stepwise": ("gaussian", "softmax"),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
     "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
+    "pgfast.stepwise": ("gaussian", "softmax"),
     "pgfast.tables": ("TabularMDP",),
     "pgfast.vmath": ("cos", "exp", "log", "sin", "sqrt"),
 }

@@ -10,8 +10,8 @@ in the simulation. θ, and whatever has its shape, is an array of float64. With 
 from __future__ import annotations
 
 from pgfast.compiler import leaf
-from pgfast.stepwise.traces import clear, fade
 from pgfast.policies.softmax import finite
+from pgfast.stepwise.traces import clear, fade
 from pgfast.vmath import exp
 
 _HALF_LOG_2PI = 0.9189385332046727

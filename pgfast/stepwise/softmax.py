@@ -13,8 +13,8 @@ What is observed, `x`, decides what θ is:
 from __future__ import annotations
 
 from pgfast.compiler import by_form, leaf
-from pgfast.stepwise.traces import clear, fade
 from pgfast.policies.softmax import finite
+from pgfast.stepwise.traces import clear, fade
 from pgfast.vmath import exp, log
 
 
