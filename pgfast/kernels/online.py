@@ -14,20 +14,20 @@ import numpy as np
 
 from pgfast.compiler import LANES, inlined, kernel, leaf, routine, store_column
 from pgfast.kernels.accounts import add_span
-from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded, set_counter
+from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded
 from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, span_everything, tick_decays
 from pgfast.kernels.predictions import put_real, put_whole
 from pgfast.kernels.replay import move_some
+from pgfast.kernels.starts import set_counter
 from pgfast.protocol import act, draw, hand_out, learn, load, prepare, tape_score, tape_value, tape_value_gradient
 from pgfast.random import TRAIN
 
-TASK, WAITING, PRIMED, LOWEST, HIGHEST = range(
-    5
-)  # entries of `order`: what a call is to do; 1 while a step waits to be
-# learned from; 1 once lanes have a state; the least and the largest of discrete observations
+# entries of `order`: what a call is to do; 1 while a step waits to be learned from; 1 once lanes have a state; the
+# least and the largest of discrete observations
+TASK, WAITING, PRIMED, LOWEST, HIGHEST = range(5)
 ORDER = 5
-ACT, TERMINATE, TRUNCATE, ABANDON = range(4)  # tasks: find an action; end the episode for good, at the observation
-# given, or at one that isn't known
+# tasks: find an action; end the episode for good, at the observation given, or at one that isn't known
+ACT, TERMINATE, TRUNCATE, ABANDON = range(4)
 REWARD, WEIGHT = range(2)  # entries of `numbers`: of the step that waits; I
 NUMBERS = 2
 _ONE = np.uint64(1)

@@ -29,14 +29,13 @@ from pgfast.kernels.starts import begin_episode
 from pgfast.protocol import begin, serve
 
 ABSENT = 3  # value of `done` while a lane's environment is absent
-TAKE_IN, DECIDE, CLOSE, OPENED, LOWEST, HIGHEST = range(
-    6
-)  # entries of `order`: 1 to take in a step; 1 to find actions;
-# 1 to give back what lanes hold instead; how often all environments had to begin at once; bounds of discrete
-# observations
+# entries of `order`: 1 to take in a step; 1 to find actions; 1 to give back what lanes hold instead; how often all
+# environments had to begin at once; bounds of discrete observations
+TAKE_IN, DECIDE, CLOSE, OPENED, LOWEST, HIGHEST = range(6)
 RUN, EPISODE, FRESH = range(3)  # columns of `playing`: FRESH is 1 before the first step; EPISODE −1 where nobody plays
-BEGINS, NOT_FINITE, BAD_REWARD = range(4, 7)  # what a call answers beside a plan's answers: somebody has an episode to
-# begin, so no actions were looked for; an observation, or a reward, can't be used
+# what a call answers beside a plan's answers: somebody has an episode to begin, so no actions were looked for; an
+# observation, or a reward, can't be used
+BEGINS, NOT_FINITE, BAD_REWARD = range(4, 7)
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
 
 
