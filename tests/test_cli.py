@@ -18,25 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import PGFAST, answer, pgfast
 
 from pgfast.cli.progress import compile_aloud
 
-PGFAST = [sys.executable, "-W", "error", "-m", "pgfast"]
 SMALL = ["--episodes", "2048", "--evaluation-episodes", "500"]
-NO_COLOUR = {"NO_COLOR": "1", "COLUMNS": "120", "TERM": "dumb"}
-
-
-def pgfast(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [*PGFAST, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, timeout=240, env={**os.environ, **NO_COLOUR}, encoding="utf-8"
-    )
-
-
-def answer(*arguments: object, cwd: Path | None = None, code: int = 0) -> dict:
-    done = pgfast(*arguments, "--json", cwd=cwd)
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)  # one object and nothing else
 
 
 @pytest.fixture(scope="module")

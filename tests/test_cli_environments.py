@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import answer, pgfast
 from PIL import Image
-from test_cli import answer, pgfast
 from user_files import GOOD, RETURN
 
 from pgfast import Engine

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import random_mdp
 from scipy import sparse
 
 from pgfast import PgfastError, TabularMDP, exact, make
-from tests.problems import random_mdp
 
 CASES = {  # setting, γ
     "discounted": {"setting": "discounted", "gamma": 0.9},

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import answer, pgfast
 
 from pgfast import exact, make
-from tests.test_cli import answer, pgfast
 
 
 def test_uniform_policy_on_the_lake() -> None:

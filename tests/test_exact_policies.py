@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from problems import Drift, random_mdp
 
 import pgfast
 from pgfast import Engine, PgfastError, TabularMDP, exact, randint, uniform
 from pgfast.environments import find
 from pgfast.probe import probe
-from tests.problems import Drift, random_mdp
 
 
 def table_of(env):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from commands import answer, pgfast
+from reference import score, softmax
 
 from pgfast import Engine
 from pgfast.lessons import expectation_lesson, log_linear_lesson, softmax_lesson
-from tests.reference import score, softmax
-from tests.test_cli import answer, pgfast
 
 
 def test_softmax_by_the_reference() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import answer, pgfast
+from problems import random_mdp
 
 from pgfast import PgfastError, exact
 from pgfast.gradcheck import check_gradient
-from tests.problems import random_mdp
-from tests.test_cli import answer, pgfast
 
 UNBIASED = {
     "undiscounted": {"gamma": 1.0},
