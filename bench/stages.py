@@ -14,8 +14,8 @@ from typing import Any
 
 from pgfast._bench.words import digits
 from pgfast.compiler import kernel
-from pgfast.kernels.lanes import PRECISIONS, RUNNING, draw, factors, normalise, step_environment
-from pgfast.protocol import act, learn
+from pgfast.kernels.lanes import PRECISIONS, RUNNING, factors, normalise, step_environment
+from pgfast.protocol import act, draw, learn
 from pgfast.training import Job
 from pgfast.workloads import WORKLOADS, Workload
 
@@ -29,7 +29,7 @@ def turns(last, count, n, env, like, policy, algorithm, plan, learner, w, memory
     """`count` turns of n lanes, up to and with stage `last`."""
     for turn in range(count):
         if turn % plan.sharing == 0:
-            draw(n, w.lanes.counter, plan.k0, plan.k1, w.lanes.uniforms)
+            draw(plan.actions, n, plan.sharing, plan.k0, plan.k1, w.lanes)
         if last >= 1:
             act(policy, env, like, n, w, learner, 0)
         if last >= 2:
