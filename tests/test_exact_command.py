@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commands import answer, pgfast
 
-from pgfast import exact, make
+from pgfast import Engine, exact, make
 
 
 def test_uniform_policy_on_the_lake() -> None:
@@ -41,14 +41,14 @@ def test_large_arrays_are_left_out() -> None:
 
 
 def test_the_policy_of_a_run(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    short = ("--episodes", 256, "--batch", 64, "--evaluation-episodes", 64)
-    answer("train", "ShortCorridor", "--policy", "state-action", *short, "--out", run)
-    said = answer("exact", "ShortCorridor", "--policy", run)
-    assert np.shape(said["gradient"]) == (2,)
-    p = said["J"]
-    assert -100 < p < -11.656
-    assert sum(said["gradient"]) == pytest.approx(0.0, abs=1e-9)
+    right = 0.3
+    theta = [0.0, float(np.log(right / (1 - right)))]
+    Engine("ShortCorridor", policy="state-action", theta0=theta).save(tmp_path / "run")
+    said = answer("exact", "ShortCorridor", "--policy", tmp_path / "run")
+    assert said["J"] == pytest.approx((2 * right - 4) / (right * (1 - right)), rel=1e-12)
+    slope = (2 * right**2 - 8 * right + 4) / (right * (1 - right)) ** 2  # dJ/dp
+    by_logit = slope * right * (1 - right)
+    assert said["gradient"] == pytest.approx([-by_logit, by_logit], rel=1e-10)
 
 
 def test_people_see_a_table() -> None:
