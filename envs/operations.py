@@ -9,6 +9,8 @@ from pgfast.drawing import Circle, Words, box
 from pgfast.errors import PgfastError
 from pgfast.tables import Outcomes, TabularMDP
 
+MOST_STATES = 100_000
+
 
 class LostSales(NamedTuple):
     """How much to order every day, when goods take days to arrive and customers who find none don't come back.
@@ -38,6 +40,11 @@ class LostSales(NamedTuple):
         require(self, 1, ["lead_time", "capacity", "largest_order"])
         require(self, 0, ["demand"])
         sizes = [self.capacity + 1, *[self.largest_order + 1] * (self.lead_time - 1)]
+        if math.prod(sizes) > MOST_STATES:
+            raise PgfastError(
+                f"LostSales has {math.prod(sizes):,} states with lead_time={self.lead_time}, capacity={self.capacity} "
+                f"and largest_order={self.largest_order}: a table of up to {MOST_STATES:,} can be made of it."
+            )
         stock, *pipeline = grid(sizes)
         order = np.arange(self.largest_order + 1)
         chance = poisson(self.demand)
@@ -181,6 +188,8 @@ def grid(sizes):
 def poisson(mean, most=None):
     """The probabilities of 0, 1, 2, … of a Poisson distribution, up to `most` or where less than 1e-12 is left; the
     last one has all that is left."""
+    if not mean <= 500:
+        raise PgfastError(f"A mean of {mean:g} is too large for a table of demands: it can be up to 500.")
     chances = [math.exp(-mean)]
     while 1.0 - sum(chances) > 1e-12 if most is None else len(chances) <= most:
         chances.append(chances[-1] * mean / len(chances))

@@ -58,5 +58,5 @@ BUNDLED = {name: entry for family in FAMILIES.values() for name, entry in family
 
 
 def family(name: str) -> str:
-    """Where the environment of that id is from."""
-    return next((title for title, members in FAMILIES.items() if name in members), "Gymnasium's table")
+    """Where the bundled environment of that id is from."""
+    return next(title for title, members in FAMILIES.items() if name in members)

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from pgfast import spaces
 from pgfast.collection import BUNDLED
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
@@ -27,7 +29,14 @@ from pgfast.functions import maximise
 from pgfast.parameters import construct, normalised
 from pgfast.tables import TabularMDP
 
-_OF_VECTORS = ("num_envs", "render_mode", "vectorization_mode", "vector_kwargs")  # among the parameters of a spec
+_OF_VECTORS = (  # among the parameters of a spec
+    "max_episode_steps",
+    "num_envs",
+    "render_mode",
+    "vectorization_mode",
+    "vector_kwargs",
+)
+_MOVING = {"clock", "isopen", "last_u", "lastaction", "render_mode", "s", "screen", "state", "steps_beyond_terminated"}
 
 
 @dataclass(frozen=True)
@@ -247,12 +256,23 @@ def _from_gymnasium_object(env: Any) -> Source:
     if twin is not None:
         return twin
     found = from_object(env)
-    if spec is None or spec.additional_wrappers:
+    if spec is None or not _found_again(spec):
         return Source(found, f"{found.label}()", {})
     parameters = {
         k: v for k, v in spec.kwargs.items() if k not in _OF_VECTORS and isinstance(v, bool | int | float | str)
     }
     return Source(found, spec.id, parameters)
+
+
+def _found_again(spec: Any) -> bool:
+    """Is an environment made from this the one that its id stands for?"""
+    import gymnasium
+
+    known = gymnasium.registry.get(spec.id)
+    if known is None or spec.additional_wrappers or spec.id in BUNDLED or spec.id.startswith("pgfast/"):
+        return False
+    limit = spec.kwargs.get("max_episode_steps", spec.max_episode_steps)  # of a vector it is among the others
+    return bool(limit == known.max_episode_steps)
 
 
 def _twin(env: Any) -> Source | None:
@@ -268,9 +288,18 @@ def _twin(env: Any) -> Source | None:
         fresh = gymnasium.make(spec)
     except (PgfastError, gymnasium.error.Error):
         return None
-    numbers = [{k: v for k, v in vars(e.unwrapped).items() if isinstance(v, float | str)} for e in (env, fresh)]
     same_limit = spec.max_episode_steps == getattr(source.env, "max_steps", None)
-    return source if numbers[0] == numbers[1] and same_limit else None
+    return source if _made_of(env) == _made_of(fresh) and same_limit else None
+
+
+def _made_of(env: Any) -> dict[str, str]:
+    """What an environment of Gymnasium's computes with: its plain attributes, but for those that play changes."""
+    plain = (bool, int, float, str, list, tuple, np.ndarray)
+    return {
+        name: repr(value.tolist() if isinstance(value, np.ndarray) else value)
+        for name, value in vars(env.unwrapped).items()
+        if isinstance(value, plain) and name not in _MOVING and not name.startswith("_np_random")
+    }
 
 
 def _check_parameters(entry: Any, name: str, parameters: Mapping[str, Any]) -> None:

@@ -108,10 +108,11 @@ def _called(node: ast.Call) -> str:
 
 
 def _nodes(function: FunctionType) -> Iterator[ast.expr | ast.stmt]:
-    """What the body of a function is made of, lines counted from its first; nothing where its source isn't known."""
+    """What the body of a function is made of, lines counted from its first; nothing where its source isn't known, or is
+    a part of a line."""
     try:
-        source = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        source = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, SyntaxError):
         return
-    for statement in source.body[0].body:  # type: ignore[attr-defined]
+    for statement in source.body if isinstance(source, ast.FunctionDef) else ():
         yield from (node for node in ast.walk(statement) if isinstance(node, ast.expr | ast.stmt))

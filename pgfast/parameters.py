@@ -73,9 +73,11 @@ def _as_array(cls: type, name: str, value: Any, default: Any) -> np.ndarray:
 def _as_kind(cls: type, name: str, value: Any, kind: Any) -> Any:
     if kind is bool:
         truths = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-        if isinstance(value, str) and value.lower() in truths:
-            return truths[value.lower()]
-        return bool(value)
+        if isinstance(value, bool | np.bool_) or (isinstance(value, int | float) and value in (0, 1)):
+            return bool(value)
+        if str(value).lower() not in truths:
+            raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be true or false.")
+        return truths[str(value).lower()]
     if kind in (int, float):
         try:
             number = kind(value)

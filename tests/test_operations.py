@@ -133,3 +133,12 @@ def test_words_of_lost_sales() -> None:
 def test_bad_parameters(name: str, parameters: dict[str, Any], words: str) -> None:
     with pytest.raises(PgfastError, match=f"^{words}$"):
         make(name, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [({"demand": 800.0}, "A mean of 800 is too large"), ({"lead_time": 8}, "states with lead_time=8")],
+)
+def test_tables_that_would_be_too_large(parameters, words):
+    with pytest.raises(PgfastError, match=words):
+        make("LostSales", **parameters)

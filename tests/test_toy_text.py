@@ -181,6 +181,12 @@ def test_the_best_policy_of_blackjack_is_that_of_the_book():
 # ---- all of them
 
 
+def test_a_truth_value_that_is_none_is_told():
+    with pytest.raises(PgfastError, match="is_slippery is 'flase': it must be true or false"):
+        make("FrozenLake-v1", is_slippery="flase")
+    assert make("FrozenLake-v1", is_slippery=0).P[0, 2, 1] == 1.0
+
+
 def test_the_checker_accepts_a_taxi_with_everything():
     report = check("Taxi-v4", fickle_passenger=True, is_rainy=True)
     assert report.ok, report

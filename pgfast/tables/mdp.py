@@ -109,8 +109,8 @@ class TabularMDP:
         max_steps: int | None,
         name: str,
     ) -> None:
-        if max_steps is not None and max_steps < 1:
-            raise PgfastError(f"max_steps is {max_steps}: it must be at least 1, or None for no limit.")
+        if max_steps is not None and not (isinstance(max_steps, int | np.integer) and max_steps >= 1):
+            raise PgfastError(f"max_steps is {max_steps!r}: it must be a whole number of at least 1, or None: never.")
         self._outcomes = outcomes
         self.n_states, self.n_actions, self.rho0 = len(rho0), n_actions, rho0
         self.observations = None if observations is None else seen_states(observations, len(rho0))
