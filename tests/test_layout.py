@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import pgfast
+from pgfast.collection import BUNDLED
+from pgfast.environments import definition
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pgfast").rglob("*.py"))
@@ -44,6 +46,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["_bench"],
     ["cli"],
 ]
+SECTIONS = ["State", "Actions", "Observations", "Reward", "End", "Parameters", "Reference"]  # of a docstring
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 LEAVES = (  # what an environment may use of pgfast
     "pgfast.drawing",
@@ -97,6 +100,13 @@ def test_environments_use_leaves_only(path: Path) -> None:
     leaves = {*LEAVES, *(f"pgfast.{name}" for leaf in LEAVES for name in pgfast._HOMES.get(leaf, ()))}
     for module in imports(path):
         assert module in {"math", "typing", "numpy", "gymnasium.spaces", *leaves}, f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_docstrings_of_environments_have_the_same_sections(name: str) -> None:
+    lines = (definition(name).__doc__ or "").splitlines()
+    found = [word for line in lines if (word := line.strip().partition(":")[0]) in SECTIONS]
+    assert found == SECTIONS
 
 
 def test_files_can_be_read_in_one_sitting() -> None:
