@@ -1,0 +1,53 @@
+"""Environments that the user has made with Gymnasium: played by their compiled twin, or as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from pgfast import Engine, PgfastError
+
+
+def test_an_object_is_played_compiled_unless_it_is_another() -> None:
+    def steps_it(env) -> bool:
+        return Engine(env).source.foreign is not None
+
+    plain, changed = gymnasium.make("CartPole-v1"), gymnasium.make("CartPole-v1")
+    changed.unwrapped.gravity = 1.6
+    assert not steps_it(plain)
+    plain.reset(seed=3)
+    plain.step(1)
+    assert not steps_it(plain)
+    assert steps_it(changed)
+    for name, attribute, value in [
+        ("Pendulum-v1", "max_speed", 2),
+        ("Acrobot-v1", "torque_noise_max", 1),
+        ("Acrobot-v1", "AVAIL_TORQUE", [-5.0, 0.0, 5.0]),
+        ("CartPole-v1", "_sutton_barto_reward", True),
+    ]:
+        another = gymnasium.make(name)
+        setattr(another.unwrapped, attribute, value)
+        assert steps_it(another), attribute
+    assert steps_it(gymnasium.make("CartPole-v1", max_episode_steps=50))
+    assert steps_it(gymnasium.wrappers.RecordEpisodeStatistics(plain))
+    assert Engine(gymnasium.make("FrozenLake-v1")).source.table is not None
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        gymnasium.make("CartPole-v1", max_episode_steps=50),
+        gymnasium.make_vec("CartPole-v1", 4),
+        gymnasium.make_vec("FrozenLake-v1", 2),
+    ],
+    ids=["limit", "vector", "vector of tables"],
+)
+def test_what_its_id_does_not_stand_for_is_not_saved_under_it(env, tmp_path: Path) -> None:
+    engine = Engine(env)
+    engine.save(tmp_path)
+    with pytest.raises(PgfastError, match="was an object of the program that saved it"):
+        Engine.load(tmp_path)
+    assert Engine.load(tmp_path, env=env).traits.max_steps == engine.traits.max_steps
+    engine.close()
