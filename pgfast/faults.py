@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.errors import EnvironmentFault
-from pgfast.kernels.statistics import COUNT, SUM
+from pgfast.kernels.statistics import COUNT, EXPONENT, LENGTH, SUM
 from pgfast.probe import Traits
 
 
@@ -21,6 +21,20 @@ def outside(traits: Traits) -> EnvironmentFault:
 def raised(traits: Traits, error: Exception) -> EnvironmentFault:
     """An exception from compiled code; nothing but the environment's methods raises any there."""
     return EnvironmentFault(f"{traits.label}: reset, step or observe raised {type(error).__name__}: {error}")
+
+
+_NOT_A_NUMBER = 1000  # at least so much a NaN adds to the exponent of a likelihood, which is never above 0 otherwise
+
+
+def check_observations(traits: Traits, log: np.ndarray) -> None:
+    """Raise EnvironmentFault where a log (runs, rows, N_STATS) has actions whose probabilities were no numbers: θ is
+    finite, so an observation was not."""
+    impossible = log[:, :, EXPONENT] > _NOT_A_NUMBER + 1e-6 * log[:, :, LENGTH]
+    if np.any(impossible & (log[:, :, COUNT] > 0)):
+        raise EnvironmentFault(
+            f"{traits.label}: an observation had an entry that is not finite, or too large to be weighed: they must be "
+            f"finite numbers; `pgfast check` says where such a one comes from."
+        )
 
 
 def check_returns(traits: Traits, log: np.ndarray, log_every: int, last: int, learn: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.compiler import LANES, Kernel, Preparation
-from pgfast.faults import check_returns, outside, raised
+from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT, MOST_SHARING, TURN
@@ -276,6 +276,7 @@ class Job:
         plan = self.plan
         last = plan.last_episode - plan.log_origin
         check_returns(self.problem.traits, self.learner.log, plan.log_every, last, self.learn)
+        check_observations(self.problem.traits, self.learner.log)
 
     def settle(self) -> None:
         """Give every run the parameters and statistics that lanes still hold; the job can't go on after that."""

@@ -75,8 +75,6 @@ def play(agent: Any, like: Engine, episodes: int) -> None:
 EPISODES: dict[str, tuple[str, dict[str, Any]]] = {
     "learned baseline": ("linear", {"baseline": "value", "discount_factor": True, "entropy": 0.1, "optimizer": "adam"}),
     "leave one out": ("tabular", {"baseline": "batch", "optimizer": "momentum"}),
-    "whole returns": ("tabular", {"baseline": "mean", "returns": "whole"}),
-    "features": ("features", {"baseline": "mean"}),
     "real actions": ("raft", {"baseline": "value"}),
     "in the loop": ("linear", {"baseline": "value", "in_loop": True}),
 }

@@ -80,10 +80,8 @@ def play(exchange: Exchange, simulation: Simulation, absences: bool = False) -> 
 
 
 CASES = {  # problem, settings, batch, runs and episodes; the compiled schedule has at most 32 lanes
-    "linear batches": ("linear", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}, 17, 2, 40),
     "linear runs": ("linear", {"baseline": "value", "returns": "whole"}, 3, 5, 8),
     "tabular batches": ("tabular", {"baseline": "batch", "entropy": 0.1}, 17, 2, 40),
-    "tabular runs": ("tabular", {"baseline": "mean", "discount_factor": True}, 3, 5, 8),
     "tabular in the loop": ("tabular", {"baseline": "value", "in_loop": True}, 3, 3, 8),
     "real actions": ("raft", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}, 17, 2, 40),
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 from user_files import RESET, RETURN, STEP, Write, changed, writer  # noqa: F401 (a fixture)
 
 from pgfast import Engine, EnvironmentFault, check
@@ -236,3 +239,34 @@ def test_one_action_is_all_there_is_to_learn(write: Write) -> None:
     engine = Engine(write(changed("Discrete(2)", "Discrete(1)")), policy="linear", batch=32, max_steps=10)
     assert engine.learn(64).episodes == 64
     assert np.all(engine.theta == 0.0)
+
+
+class Fading(NamedTuple):
+    """A point whose place is no number from the ninth step on."""
+
+    max_steps = 20
+
+    @property
+    def observation_space(self):
+        return Box(-np.inf, np.inf, (2,), np.float64)
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    def reset(self, key):
+        return 0.0, 0.0
+
+    def step(self, state, action, key):
+        x, t = state
+        x = x + action - 0.5
+        return (x if t < 8.0 else x * 0.0 * (1e308 * t + 1e308 * t), t + 1.0), 1.0, False
+
+
+@pytest.mark.slow
+def test_an_observation_that_is_not_finite() -> None:
+    words = "Fading: an observation had an entry that is not finite, or too large to be weighed"
+    with pytest.raises(EnvironmentFault, match=words):
+        Engine(Fading(), batch=32, episodes=64).learn()
+    with pytest.raises(EnvironmentFault, match=words):
+        Engine(Fading(), batch=32).evaluate(64)
