@@ -29,7 +29,7 @@ BAD = {  # what is wrong, and where the sentence begins
     "servers": ("AccessControl", {"servers": 0}, "AccessControl.servers is 0: it must be at least 1"),
     "free": ("AccessControl", {"free": 0}, "AccessControl.free is 0.0: a probability"),
     "priorities": ("AccessControl", {"priorities": ()}, r"AccessControl.priorities is \(\): give a list"),
-    "steps": ("AccessControl", {"max_steps": 0}, "max_steps is 0: it must be at least 1"),
+    "steps": ("AccessControl", {"max_steps": 0}, "max_steps is 0: it must be a whole number of at least 1"),
     "arms": ("KArmedBandit", {"k": 0}, "KArmedBandit.k is 0: it must be from 1 to 65,535"),
 }
 
