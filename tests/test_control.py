@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pgfast import Engine, Key, check, make, make_key
+from pgfast import Engine, Key, make, make_key
 from pgfast.compiler import kernel
 from pgfast.drawing import image
 from pgfast.environments import find
@@ -145,15 +145,6 @@ def test_observations_are_gymnasiums(name: str) -> None:
         theirs.unwrapped.state = state
         expected = theirs.unwrapped._get_ob() if name == "Acrobot-v1" else theirs.unwrapped._get_obs()
         np.testing.assert_allclose(ours.observe(tuple(state)), expected, rtol=2**-24, atol=2**-24)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "Pendulum-v1"]
-)
-def test_steps_are_vector_code(name: str) -> None:
-    """Where the processor has vectors of floats."""
-    assert check(name).facts["vectorised"]
 
 
 STARTS = {  # (first, length) of the interval that each coordinate is uniform in
