@@ -27,7 +27,7 @@ from pgfast.files import line_in, load_class, load_function, packaged_folder
 from pgfast.foreign import Foreign, from_maker, from_object, from_spec
 from pgfast.functions import maximise
 from pgfast.parameters import construct, normalised
-from pgfast.tables import TabularMDP
+from pgfast.tables import NoTableError, TabularMDP
 
 _OF_VECTORS = (  # among the parameters of a spec
     "max_episode_steps",
@@ -204,8 +204,12 @@ def _kept_table(env: Any) -> tuple[Any, Any]:
     return table, table.environment() if isinstance(table, TabularMDP) else None
 
 
-def _has_table(env: Any) -> bool:
-    return isinstance(getattr(env.unwrapped, "P", None), dict)
+def _lifted(env: Any) -> TabularMDP | None:
+    """The table of an environment of Gymnasium's, if that is all there is to it."""
+    try:
+        return TabularMDP.from_gymnasium(env)
+    except NoTableError:
+        return None
 
 
 def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
@@ -220,10 +224,10 @@ def _from_gymnasium(name: str, parameters: dict[str, Any]) -> Source:
         raise
     except Exception as error:  # whatever its constructor raises: it is not ours
         raise PgfastError(f"Gymnasium can't make {name}: {type(error).__name__}: {error}") from error
-    if not _has_table(env):
+    table = _lifted(env)
+    if table is None:
         assert env.spec is not None
         return Source(from_spec(env.spec, env, name), name, parameters)
-    table = TabularMDP.from_gymnasium(env)
     env.close()
     return Source(table.environment(), name, parameters, table=table)
 
@@ -246,15 +250,15 @@ def _spec(name: str) -> Any:
 
 
 def _from_gymnasium_object(env: Any) -> Source:
-    """An environment, or a vector of them, that the user has made: what is bundled or has a table is played from that,
-    unless it has been changed since."""
-    if _has_table(env):
-        table = TabularMDP.from_gymnasium(env)
-        return Source(table.environment(), table.name, {}, table=table)
+    """An environment, or a vector of them, that the user has made. What is bundled and hasn't been changed since, and
+    what is no more than its table, is played from that."""
     spec = env.spec
     twin = _twin(env) if spec is not None and not hasattr(env, "num_envs") else None
     if twin is not None:
         return twin
+    table = _lifted(env)
+    if table is not None:
+        return Source(table.environment(), table.name, {}, table=table)
     found = from_object(env)
     if spec is None or not _found_again(spec):
         return Source(found, f"{found.label}()", {})
@@ -283,13 +287,15 @@ def _twin(env: Any) -> Source | None:
     spec = env.spec
     if spec.id not in BUNDLED or spec.id not in gymnasium.registry or spec.additional_wrappers:
         return None
+    parameters = {k: v for k, v in spec.kwargs.items() if k != "render_mode"}
     try:
-        source = _find_by_name(spec.id, {k: v for k, v in spec.kwargs.items() if k != "render_mode"})
+        source = _find_by_name(spec.id, parameters)
+        if spec.max_episode_steps != getattr(source.env, "max_steps", None):
+            source = _find_by_name(spec.id, {**parameters, "max_steps": spec.max_episode_steps})
         fresh = gymnasium.make(spec)
     except (PgfastError, gymnasium.error.Error):
         return None
-    same_limit = spec.max_episode_steps == getattr(source.env, "max_steps", None)
-    return source if _made_of(env) == _made_of(fresh) and same_limit else None
+    return source if _made_of(env) == _made_of(fresh) else None
 
 
 def _made_of(env: Any) -> dict[str, str]:

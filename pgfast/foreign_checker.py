@@ -45,10 +45,12 @@ class ForeignExamination:
             ("observations", self.observations, False),
             ("rewards", self.rewards, False),
             ("ends", self.ends, False),
+            ("speed", self.speed, False),
         ]
 
     def spaces(self) -> str:
         traits = probe(self.source)
+        self._limited = traits.limited
         self.facts |= {
             "observations": " ".join(str(self.foreign.observation_space).split()),
             "actions": str(self.foreign.action_space),
@@ -113,8 +115,17 @@ class ForeignExamination:
         play = self._known()
         terminated, truncated = int(play.terminated.sum()), int((play.truncated & ~play.terminated).sum())
         if terminated + truncated == 0:
-            return f"no episode ended in {len(play.rewards):,} steps of each"
+            steps = f"no episode ended in {len(play.rewards):,} steps of each"
+            if not self._limited:
+                raise EnvironmentFault(
+                    f"{self.label}: {steps}, and there is no time limit: give one where it is registered "
+                    f"(max_episode_steps), or to training (max_steps)."
+                )
+            return steps
         return f"{terminated:,} episodes terminated, {truncated:,} truncated"
+
+    def speed(self) -> str:
+        return f"about {self.facts['steps_per_second']:,} steps/s, {self.played.count} side by side"
 
     def _known(self) -> Play:
         assert self._play is not None

@@ -143,8 +143,10 @@ def _exactly(engine: Engine, table: exact.Enumeration, theta: np.ndarray) -> tup
     policy = exact.observed_policy(engine.model, engine.source.env, traits, table.observations)
     case: dict[str, Any] = {"gamma": settings.gamma, "setting": "finite-horizon", "horizon": traits.max_steps}
 
+    model = exact.model_of(table.mdp)
+
     def judged(at: np.ndarray) -> exact.Evaluation:
-        return exact.evaluate(table.mdp, policy.probabilities(at), **case)
+        return exact.evaluate(model, policy.probabilities(at), **case)
 
     here = judged(theta)
     gradient = policy.gradient(here)
@@ -152,13 +154,10 @@ def _exactly(engine: Engine, table: exact.Enumeration, theta: np.ndarray) -> tup
     if len(theta) > _EACH:
         units = np.random.default_rng(0).normal(size=(_DIRECTIONS, len(theta)))
         units /= np.linalg.norm(units, axis=1, keepdims=True)
-    slopes = []
-    for unit in units * _EXACT_STEP:
-        near, far = (judged(theta + k * unit).J - judged(theta - k * unit).J for k in (1, 2))
-        slopes.append((8 * near - far) / (12 * _EXACT_STEP))
+    slopes = [exact.slope(lambda at: judged(at).J, theta, unit, _EXACT_STEP) for unit in units]
     size = max(float(np.max(np.abs(gradient), initial=0.0)), 1e-300)
     difference = float(np.max(np.abs(units @ gradient - slopes))) / size
-    return policy.chained(exact.weighted_by(table.mdp, here, _decay(settings))), gradient, difference
+    return policy.chained(exact.weighted_by(model, here, _decay(settings))), gradient, difference
 
 
 def _decay(settings: Settings) -> float:

@@ -81,10 +81,12 @@ def _as_kind(cls: type, name: str, value: Any, kind: Any) -> Any:
     if kind in (int, float):
         try:
             number = kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise PgfastError(
                 f"{cls.__name__}.{name} is {value!r}: it must be {'a whole number' if kind is int else 'a number'}."
             ) from None
+        if number != number:
+            raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be a number.")
         if kind is int and not isinstance(value, str) and number != value:
             raise PgfastError(f"{cls.__name__}.{name} is {value!r}: it must be a whole number.")
         return number

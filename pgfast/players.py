@@ -36,10 +36,24 @@ class Players:
         self._order[:] = 0, mode, count
         self._seeds = np.zeros((len(self._blocks), 2, LANES), np.uint64)
         rules = Rules(PROBE, np.uint64(limit or MOST_STEPS), traits.actions, self._seeds)
-        self._outcome = outcome = make_outcome(seen, count)
-        self._call = take_turn.bind(env, self._like, seen, rules, self._blocks, self._actions, self._order, outcome)
+        self._outcome = make_outcome(seen, count)
+        self._kept = (env, self._like, seen, rules, self._blocks, self._actions, self._order, self._outcome)
+        self._bind()
+
+    def _bind(self) -> None:
+        """The kernel with these players' arrays."""
+        self._call = take_turn.bind(*self._kept)
         self._done, self._episode = self._blocks["lanes"]["done"], self._blocks["lanes"]["episode"]
         self._begin = self._blocks["memory"]["begin"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is bound to the arrays: a copy steps its own."""
+        bound = ("_call", "_done", "_episode", "_begin")
+        return {name: value for name, value in vars(self).items() if name not in bound}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._bind()
 
     def begin(self, which: np.ndarray, seeds: dict[int, int]) -> None:
         """Begin the next episode of the players `which` (bool (count,)), or for those in `seeds` (by player) the first

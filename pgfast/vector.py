@@ -1,7 +1,7 @@
 """Playing Gymnasium's vector environments: autoreset, seeds and faults, but neither policy nor learning.
 
 Autoreset as Gymnasium 1.x defines it (`AutoresetMode`): an environment whose episode has ended begins the next one when
-it is next stepped, that step being no step of an episode (NEXT_STEP, the only way before 1.1); at once, with the final
+it is next stepped, that step being no step of an episode (NEXT_STEP); at once, with the final
 observation in ``infos["final_obs"]`` (SAME_STEP); or when it is told to (DISABLED).
 """
 
@@ -12,16 +12,18 @@ import multiprocessing
 import signal
 import struct
 import time
+import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Discrete
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space, create_empty_array
 
 from pgfast.errors import EnvironmentFault, PgfastError
@@ -33,7 +35,6 @@ from pgfast.probe import Traits, random_reals
 from pgfast.training import CALL_SECONDS, Job, Worker
 
 NEXT_STEP, SAME_STEP, DISABLED = "NextStep", "SameStep", "Disabled"
-_MODES: Any = getattr(gymnasium.vector, "AutoresetMode", str)  # since Gymnasium 1.1
 COUNT = 8  # environments, where the user doesn't say
 _SEEDS = 2**30  # for each stream
 
@@ -45,7 +46,7 @@ class Row(VectorEnv):  # type: ignore[type-arg]
     def __init__(self, makers: list[Callable[[], Any]]) -> None:
         self.envs = [make() for make in makers]
         self.num_envs = len(self.envs)
-        self.metadata = {**self.envs[0].metadata, "autoreset_mode": _MODES(DISABLED)}
+        self.metadata = {**self.envs[0].metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.single_observation_space = self.envs[0].observation_space
         self.single_action_space = self.envs[0].action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -60,7 +61,10 @@ class Row(VectorEnv):  # type: ignore[type-arg]
         mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
         seeds = seed if isinstance(seed, list) else [None if seed is None else seed + k for k in range(self.num_envs)]
         for k in np.flatnonzero(mask).tolist():
-            self._seen[k], _ = self.envs[k].reset(seed=seeds[k])
+            answer = self.envs[k].reset(seed=seeds[k])
+            if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], dict):
+                raise TypeError(f"reset gave {answer!r}, where Gymnasium has (observation, info)")
+            self._seen[k] = answer[0]
             self._terminated[k] = self._truncated[k] = False
         self._awake = np.flatnonzero(mask | ~(self._terminated | self._truncated)).tolist()
         return self._seen, {}
@@ -90,7 +94,7 @@ def gather(foreign: Foreign, count: int, max_steps: int | None, asynchronous: bo
     make = foreign.make
     assert make is not None
     if asynchronous:
-        return AsyncVectorEnv([lambda: _undisturbed(make, max_steps)] * count, **_autoreset())
+        return AsyncVectorEnv([lambda: _undisturbed(make, max_steps)] * count, autoreset_mode=AutoresetMode.DISABLED)
     if (
         foreign.spec is not None
         and foreign.spec.vector_entry_point is not None
@@ -106,11 +110,6 @@ def _undisturbed(make: Callable[[int | None], Any], max_steps: int | None) -> An
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return make(max_steps)
-
-
-def _autoreset() -> dict[str, Any]:
-    """That resets are left to us, where Gymnasium knows of it."""
-    return {} if _MODES is str else {"autoreset_mode": _MODES(DISABLED)}
 
 
 def autoreset_mode(envs: Any) -> str:
@@ -229,7 +228,11 @@ def asked(label: str, method: Callable[..., Any], *args: Any, **options: Any) ->
     try:
         return method(*args, **options)
     except Exception as error:  # whatever it raises: it is not ours
-        raise PluginFault(f"{label}: {method.__name__} raised {type(error).__name__}: {error}") from error
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise PluginFault(
+            f"{label}: {method.__name__} raised {type(error).__name__}: {error} ({Path(at.filename).name}, line "
+            f"{at.lineno})"
+        ) from error
 
 
 @dataclass

@@ -30,19 +30,27 @@ def test_an_object_is_played_compiled_unless_it_is_another() -> None:
         another = gymnasium.make(name)
         setattr(another.unwrapped, attribute, value)
         assert steps_it(another), attribute
-    assert steps_it(gymnasium.make("CartPole-v1", max_episode_steps=50))
     assert steps_it(gymnasium.wrappers.RecordEpisodeStatistics(plain))
     assert Engine(gymnasium.make("FrozenLake-v1")).source.table is not None
+    assert steps_it(gymnasium.wrappers.TransformReward(gymnasium.make("FrozenLake-v1"), lambda r: 2 * r))
+    assert Engine(gymnasium.make("Taxi-v4", fickle_passenger=True)).source.table is not None
+
+
+def test_a_time_limit_of_its_own_is_kept(tmp_path: Path) -> None:
+    engine = Engine(gymnasium.make("CartPole-v1", max_episode_steps=50))
+    assert engine.source.foreign is None
+    assert engine.traits.max_steps == 50
+    engine.save(tmp_path)
+    assert Engine.load(tmp_path).traits.max_steps == 50
 
 
 @pytest.mark.parametrize(
     "env",
     [
-        gymnasium.make("CartPole-v1", max_episode_steps=50),
         gymnasium.make_vec("CartPole-v1", 4),
         gymnasium.make_vec("FrozenLake-v1", 2),
     ],
-    ids=["limit", "vector", "vector of tables"],
+    ids=["vector", "vector of tables"],
 )
 def test_what_its_id_does_not_stand_for_is_not_saved_under_it(env, tmp_path: Path) -> None:
     engine = Engine(env)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,7 +101,9 @@ def test_what_a_plugin_raises_has_its_own_traceback(folder: Path) -> None:
     done = run(folder, "train", "my_lengths.py", "-E", "flaw=raises", *LEARN, "--out", "run")
     assert done.returncode == 2
     first, *trace = done.stderr.splitlines()
-    assert first == "pgfast: my_lengths.py, Lengths: step raised RuntimeError: the motor is stuck"
+    assert re.fullmatch(
+        r"pgfast: my_lengths.py, Lengths: step raised RuntimeError: the motor is stuck \(drifting.py, line \d+\)", first
+    )
     assert trace[0] == "Traceback (most recent call last):"
     assert trace[-1] == "RuntimeError: the motor is stuck"
     assert "drifting.py" in done.stderr

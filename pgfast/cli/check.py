@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pgfast.cli.environments import Env
-from pgfast.cli.options import Parameters, parameters
+from pgfast.cli.options import Env, Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 
 

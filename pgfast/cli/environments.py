@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.options import Parameters, parameters
+from pgfast.cli.options import Env, Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
     from pgfast.environments import Source
 
-Env = Annotated[str, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")]
 
 _WIDE = 110  # columns of a terminal from which on descriptions fit
 

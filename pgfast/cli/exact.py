@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.options import Parameters, parameters
+from pgfast.cli.options import Env, Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LARGE = 10_000  # entries from which on an array is left out
 
 
 def exact(
-    env: Annotated[str, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")],
+    env: Env,
     policy: Annotated[str, typer.Option(metavar="uniform|optimal|RUN", help="RUN is the folder of a run.")] = "uniform",
     gamma: Annotated[
         float | None, typer.Option(help="Discount; by default that which the environment is trained with.")
@@ -90,7 +90,7 @@ def _judged(
     from pgfast.exact import observed_policy
 
     engine = Engine.load(name, env=env if env.partition(":")[0].endswith(".py") else None)
-    if len(table.observations) and engine.traits.n_actions != shape[1]:
+    if engine.traits.n_actions != shape[1]:
         raise PgfastError(f"The run in {name} has {engine.traits.n_actions} actions, {env} has {shape[1]}.")
     softmax = observed_policy(engine.model, engine.source.env, engine.traits, table.observations)
     theta = engine.theta[0]

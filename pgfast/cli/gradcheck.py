@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.options import Parameters, given, parameters, takes_settings
+from pgfast.cli.options import Env, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.cli.train import Threads, check_threads
 
@@ -20,7 +20,7 @@ WORST = 10  # parameters that are shown
 
 @takes_settings
 def gradcheck(
-    env: Annotated[str, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")],
+    env: Env,
     estimates: Annotated[int, typer.Option(help="Independent estimates, each of a batch of episodes.")] = 2000,
     picture: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture.")] = Path("gradcheck.png"),
     env_parameters: Parameters = None,

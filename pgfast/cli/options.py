@@ -15,6 +15,8 @@ from pgfast.settings import Settings
 
 _NOT_OPTIONS = ("env", "env_parameters")
 
+ENV = typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")
+Env = Annotated[str, ENV]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(

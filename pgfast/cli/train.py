@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.options import Parameters, given, parameters, takes_settings
+from pgfast.cli.options import ENV, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
@@ -34,9 +34,7 @@ Threads = Annotated[int | None, typer.Option(help="Threads; by default all proce
 
 @takes_settings
 def train(
-    env: Annotated[
-        str | None, typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")
-    ] = None,
+    env: Annotated[str | None, ENV] = None,
     env_parameters: Parameters = None,
     config: Config = None,
     out: Out = None,

@@ -9,7 +9,7 @@ J = Σ_s ρ₀(s) V(s).
 
 from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
 from pgfast.exact.evaluation import Evaluation, evaluate, weighted_by
-from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, table_policy
+from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, slope, table_policy
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
 from pgfast.exact.variance import Spread, episode_variance
@@ -30,6 +30,7 @@ __all__ = [
     "model_of",
     "observed_policy",
     "optimum",
+    "slope",
     "table_behind",
     "table_policy",
     "weighted_by",

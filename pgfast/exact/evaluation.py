@@ -118,16 +118,23 @@ def action_values(model: Model, v: np.ndarray, gamma: float) -> np.ndarray:
     return np.asarray(model.reward + gamma * (model.steps @ v).reshape(model.shape))
 
 
-def _until_the_end(model: Model, policy: np.ndarray, gamma: float, setting: str) -> Evaluation:
+def state_values(model: Model, policy: np.ndarray, gamma: float) -> tuple[np.ndarray, Equations, np.ndarray]:
+    """V (S,) until the end, NaN where it never comes; the equations that were solved, and where that is, bool (S,)."""
     p, r = chain_under(model, policy)
-    lost = never_ending(model, p) if gamma == 1.0 else np.zeros(len(r), bool)
+    lost: np.ndarray = np.zeros(len(r), bool)
     if gamma == 1.0:
-        counts = sparse.diags(np.where(lost | worthless(model), 0.0, 1.0))
+        lost = never_ending(model, p)
+        counts = sparse.diags(np.where(lost | model.worthless, 0.0, 1.0))
         p = (counts @ p @ counts).tocsr()
     equations = Equations(p, gamma)
     v = equations.solve(np.where(lost, 0.0, r))
-    occupancy = np.maximum(equations.solve(np.where(lost, 0.0, model.rho0), transposed=True), 0.0)
     v[lost] = np.nan
+    return v, equations, lost
+
+
+def _until_the_end(model: Model, policy: np.ndarray, gamma: float, setting: str) -> Evaluation:
+    v, equations, lost = state_values(model, policy, gamma)
+    occupancy = np.maximum(equations.solve(np.where(lost, 0.0, model.rho0), transposed=True), 0.0)
     q = action_values(model, v, gamma)
     return Evaluation(
         setting=setting,
@@ -151,30 +158,17 @@ def table_gradient(policy: np.ndarray, q: np.ndarray, v: np.ndarray, d: np.ndarr
         return np.where(weight > 0.0, weight * (q - v[..., None]), 0.0)
 
 
-def any_action(model: Model) -> Any:
-    """Where some action leads: sparse (S, S), positive there."""
-    n_states, n_actions = model.shape
-    row, column = model.steps.nonzero()
-    return sparse.csr_matrix((np.ones(len(row)), (row // n_actions, column)), (n_states, n_states))
-
-
-def worthless(model: Model) -> np.ndarray:
-    """The states from which nothing is ever paid, whatever is done, bool (S,): as good as an end."""
-    return ~reachable(any_action(model).T.tocsr(), np.any(model.reward != 0.0, axis=1))
-
-
 def never_ending(model: Model, p: Any) -> np.ndarray:
     """The states from which an episode may go on for ever under a policy with the chain p, bool (S,). Raises
     PgfastError where the first state may be one of them, or lead to one."""
-    over = worthless(model)
-    endless: np.ndarray = np.zeros(len(over), bool)
+    endless: np.ndarray = np.zeros(model.shape[0], bool)
     for members in recurrent_classes(p):
-        endless[members] = ~over[members]
+        endless[members] = ~model.worthless[members]
     if not endless.any():
         return endless
-    lost = reachable(p.T.tocsr(), endless)
-    if np.any(lost & reachable(p, model.rho0 > 0)):
-        inside = np.flatnonzero(endless & reachable(p, model.rho0 > 0))
+    lost, seen = reachable(p.T.tocsr(), endless), reachable(p, model.rho0 > 0)
+    if np.any(lost & seen):
+        inside = np.flatnonzero(endless & seen)
         names = ", ".join(map(str, inside[:_NAMED])) + (", …" if len(inside) > _NAMED else "")
         raise PgfastError(
             f"{model.name} never ends under this policy once it is in state {names}: choose gamma below 1, or the "
@@ -222,9 +216,10 @@ def _leading_to(p: Any, members: np.ndarray) -> Any:
     there: np.ndarray = np.zeros(p.shape[0], bool)
     there[members] = True
     lost = ~reachable(p.T.tocsr(), there)
-    if not lost.any():
+    rows = np.flatnonzero(lost)
+    if len(rows) == 0:
         return p
-    jump = sparse.csr_matrix((np.ones(lost.sum()), (np.flatnonzero(lost), np.full(lost.sum(), members[0]))), p.shape)
+    jump = sparse.csr_matrix((np.ones(len(rows)), (rows, np.full(len(rows), members[0]))), p.shape)
     return (sparse.diags(np.where(lost, 0.0, 1.0)) @ p + jump).tocsr()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from pgfast.errors import PgfastError, unknown
+from pgfast.exact.chains import reachable
 from pgfast.tables import TabularMDP
 
 DISCOUNTED, EPISODIC, HORIZON, AVERAGE = SETTINGS = ("discounted", "episodic", "finite-horizon", "average")
@@ -47,6 +48,18 @@ class Model:
         """The probability that the episode ends with action a in state s, float64 (S, A)."""
         on = np.asarray(self.steps.sum(axis=1)).reshape(self.shape)
         return np.clip(1.0 - on, 0.0, 1.0) * (on < 1.0 - 1e-12)
+
+    @cached_property
+    def any_action(self) -> Any:
+        """Where some action leads: sparse (S, S), positive there."""
+        row, column = self.steps.nonzero()
+        n_states, n_actions = self.shape
+        return sparse.csr_matrix((np.ones(len(row)), (row // n_actions, column)), (n_states, n_states))
+
+    @cached_property
+    def worthless(self) -> np.ndarray:
+        """The states from which nothing is ever paid, whatever is done, bool (S,): as good as an end."""
+        return ~reachable(self.any_action.T.tocsr(), np.any(self.reward != 0.0, axis=1))
 
     @cached_property
     def restarting(self) -> Model:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pgfast.errors import PgfastError
 from pgfast.exact.chains import reachable
-from pgfast.exact.evaluation import Evaluation, action_values, any_action, evaluate, worthless
+from pgfast.exact.evaluation import action_values, evaluate, state_values
 from pgfast.exact.model import AVERAGE, EPISODIC, HORIZON, Model, chosen_setting, model_of
 from pgfast.tables import TabularMDP
 
@@ -81,10 +81,14 @@ def _policy_iteration(model: Model, actions: np.ndarray, gamma: float, setting: 
     states = np.arange(model.shape[0])
     for rounds in range(1, _ROUNDS + 1):
         policy = one_hot(actions, model.shape[1])
-        found: Evaluation = evaluate(model, policy, gamma=gamma, setting=setting)
-        q = np.where(np.isfinite(found.Q), found.Q, -np.inf)
+        if setting == AVERAGE:
+            q = evaluate(model, policy, setting=setting).Q
+        else:
+            q = action_values(model, state_values(model, policy, gamma)[0], gamma)
+        q = np.where(np.isfinite(q), q, -np.inf)
         better = q.max(axis=1) > q[states, actions] + 10 * _SAME * _scale(q)
         if not better.any():
+            found = evaluate(model, policy, gamma=gamma, setting=setting)
             return Optimum(setting, found.gamma, None, found.J, found.V, policy, rounds)
         actions = np.where(better, np.argmax(q, axis=1), actions)
     raise PgfastError(f"The best policy of {model.name} was not found in {_ROUNDS} rounds of policy iteration.")
@@ -102,7 +106,7 @@ def _backwards(model: Model, gamma: float, horizon: int) -> Optimum:
 
 def _values(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """(V, Q) of the best undiscounted return, by value iteration from zero."""
-    stuck = np.flatnonzero(~can_end(model) & reachable(any_action(model), model.rho0 > 0))
+    stuck = np.flatnonzero(~can_end(model) & reachable(model.any_action, model.rho0 > 0))
     if len(stuck):
         raise PgfastError(
             f"{model.name} never ends from state {', '.join(map(str, stuck[:5]))}{', …' * (len(stuck) > 5)}, whatever "
@@ -123,7 +127,7 @@ def _values(model: Model) -> tuple[np.ndarray, np.ndarray]:
 
 def can_end(model: Model) -> np.ndarray:
     """The states from which some policy comes to an end, or to where nothing is paid any more, bool (S,)."""
-    return reachable(any_action(model).T.tocsr(), worthless(model) | (model.ends > 0).any(axis=1))
+    return reachable(model.any_action.T.tocsr(), model.worthless | (model.ends > 0).any(axis=1))
 
 
 def _ending(model: Model, v: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -132,7 +136,7 @@ def _ending(model: Model, v: np.ndarray, q: np.ndarray) -> np.ndarray:
     good = q >= v[:, None] - 1e-9 * _scale(v)
     n_states, n_actions = model.shape
     actions = _greedy(q)
-    done = worthless(model)
+    done = model.worthless
     ends = model.ends > 0
     while True:
         may = good & ~done[:, None]

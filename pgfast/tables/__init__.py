@@ -1,6 +1,7 @@
 """Finite Markov decision processes given by tables, and the environment that plays them."""
 
+from pgfast.tables.lifted import NoTableError
 from pgfast.tables.mdp import TabularMDP
 from pgfast.tables.outcomes import Outcomes
 
-__all__ = ["Outcomes", "TabularMDP"]
+__all__ = ["NoTableError", "Outcomes", "TabularMDP"]

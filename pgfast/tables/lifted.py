@@ -21,19 +21,23 @@ _HARMLESS = {  # wrappers of Gymnasium's that change neither states nor rewards
 }
 
 
+class NoTableError(PgfastError):
+    """There is no table, or more to the environment than its table."""
+
+
 def transition_table(env: Any) -> Any:
     """`env.unwrapped.P`, where that is all there is to the environment; raises PgfastError where it isn't."""
-    table = getattr(env.unwrapped, "P", None)
-    if not isinstance(table, dict):
-        raise PgfastError(f"{env} has no transition table `P`, so it can't be turned into a TabularMDP.")
+    table = getattr(getattr(env, "unwrapped", None), "P", None)
+    if not isinstance(table, dict) or not table:
+        raise NoTableError(f"{env} has no transition table `P`, so it can't be turned into a TabularMDP.")
     for wrapper in _wrappers(env):
         if type(wrapper).__name__ not in _HARMLESS:
-            raise PgfastError(
+            raise NoTableError(
                 f"{env} is wrapped in {type(wrapper).__name__}, and its transition table doesn't show what that does: "
                 f"give the environment without it."
             )
     if getattr(env.unwrapped, "fickle_passenger", False):
-        raise PgfastError(
+        raise NoTableError(
             f"{env} has a fickle passenger, whom its transition table leaves out: take pgfast's Taxi-v4 with "
             f"fickle_passenger=True."
         )
@@ -53,7 +57,7 @@ def first_states(env: Any, n_states: int) -> np.ndarray:
         return np.asarray(known, float)
     seen = {int(env.reset(seed=seed)[0]) for seed in range(32)}
     if len(seen) > 1:
-        raise PgfastError(
+        raise NoTableError(
             f"{env} starts in different states and doesn't say how likely each is (initial_state_distrib)."
         )
     first: np.ndarray = np.eye(n_states)[seen.pop()]
