@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -320,3 +321,12 @@ def test_speed_of_stepping() -> None:
     assert {s["num_envs"] for s in speeds} == {1, 64, 1024}
     assert len({s["way"] for s in speeds}) == 3
     assert all(0 < s["least"] <= s["steps_per_second"] <= s["largest"] for s in speeds)
+
+
+def test_a_copy_steps_for_itself() -> None:
+    env = Env("FrozenLake-v1", is_slippery=False)
+    env.reset(seed=1)
+    twin = copy.deepcopy(env)
+    assert [twin.step(a)[0] for a in (1, 1, 2)] == [4, 8, 9]
+    assert (env.state, twin.state) == (0, 9)
+    assert env.step(2)[0] == 1

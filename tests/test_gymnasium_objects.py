@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import gymnasium
+import numpy as np
 import pytest
 
-from pgfast import Engine, PgfastError
+from pgfast import Engine, PgfastError, check
 
 
 def test_an_object_is_played_compiled_unless_it_is_another() -> None:
@@ -59,3 +60,35 @@ def test_what_its_id_does_not_stand_for_is_not_saved_under_it(env, tmp_path: Pat
         Engine.load(tmp_path)
     assert Engine.load(tmp_path, env=env).traits.max_steps == engine.traits.max_steps
     engine.close()
+
+
+class Endless(gymnasium.Env):
+    """A number that grows; `flaw` says what is wrong beside that."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, flaw: str = "") -> None:
+        self.flaw = flaw
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = np.zeros(2)
+        return self.at if self.flaw == "old form" else (self.at, {})
+
+    def step(self, action):
+        self.at = self.at + action
+        return self.at, 1.0, False, False, {}
+
+
+def test_what_never_ends_is_a_finding() -> None:
+    report = check(Endless)
+    assert {c.name: c.ok for c in report.checks}["ends"] is False
+    assert not report.ok
+    assert next(c.message for c in report.checks if c.name == "speed").endswith("steps/s, 2 side by side")
+
+
+def test_a_reset_of_the_old_form_is_told() -> None:
+    report = check(lambda: Endless("old form"))
+    failed = [c for c in report.checks if not c.ok]
+    assert "reset gave array([0., 0.]), where Gymnasium has (observation, info)" in failed[0].message
