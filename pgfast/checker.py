@@ -222,7 +222,7 @@ class _Examination:
         if not np.all(np.isfinite(rewards)):
             bad = rewards[~np.isfinite(rewards)][0]
             raise EnvironmentFault(f"{self.traits.label}: step gives the reward {bad}: it must be a finite number.")
-        return f"all finite, from {rewards.min():g} to {rewards.max():g}"
+        return f"all finite, from {rewards.min() + 0.0:g} to {rewards.max() + 0.0:g}"
 
     def termination(self) -> str:
         sample, limit = self.sample, self.traits.max_steps

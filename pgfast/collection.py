@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+NAMESPACE = "pgfast"  # before an id, in Gymnasium's registry
+
 
 class Entry(NamedTuple):
     """What an id stands for."""

@@ -12,27 +12,17 @@ import numpy as np
 
 from pgfast import spaces, storage
 from pgfast.algorithms.reinforce import make_reinforce
+from pgfast.beginning import new_learner
 from pgfast.choices import check
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
-from pgfast.kernels.learner import (
-    EPISODES,
-    FAILED,
-    Learner,
-    Optimisation,
-    derive,
-    make_learner,
-    make_log,
-    make_room,
-    span_first,
-)
+from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, make_log
 from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import step_rule
 from pgfast.models import Model, build
 from pgfast.parameters import in_precision
-from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
@@ -45,7 +35,6 @@ if TYPE_CHECKING:
     from pgfast.vector import Played
 
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
-LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
 
 class Engine:
@@ -144,38 +133,12 @@ class Engine:
             from pgfast.vector import Played
 
             self._played = Played(source.foreign, settings.vector_envs, settings.max_steps, settings.asynchronous)
-        self._learner: Learner = make_learner(self._first_theta(), self.model.n_prepared, values, log_rows=1)
-        self._prepare()
+        elif settings.vector_envs is not None or settings.asynchronous:
+            given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
+            raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
+        self._learner: Learner = new_learner(self.model, settings, values)
         self._evaluated = 0
         self._predictor: Predictor | None = None
-
-    def _first_theta(self) -> np.ndarray:
-        k, shape = self.settings.runs, self.model.shape
-        theta = np.asarray(self.settings.theta0, float)
-        if theta.ndim == 0:
-            return np.full((k, self.model.n_parameters), float(theta))
-        if theta.size != self.model.n_parameters:
-            raise PgfastError(
-                f"theta0 has {theta.size} numbers: the {self.model.name} policy has {self.model.n_parameters} "
-                f"parameters, of shape {shape}."
-            )
-        return np.tile(theta.reshape(1, -1), (k, 1))
-
-    def _prepare(self) -> None:
-        """Derive what lanes use from the parameters; all runs start alike."""
-        learner = self._learner
-        room = make_room(self.model.n_parameters, self._problem.values, self.model.n_outputs)
-        alike = self.model.tabular and np.ndim(self.settings.theta0) == 0
-        if alike:
-            span_first(room, self.model.n_actions)
-        with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-            compiled = self.model.n_prepared > LARGE and not alike
-            (derive if compiled else derive.function)(self.model.policy, learner, room)
-        if alike:
-            spread(self.model.policy, learner)
-        learner.runs[1:, learner.prepared_at : learner.decays_at] = learner.runs[
-            0, learner.prepared_at : learner.decays_at
-        ]
 
     # ---- what is known
 

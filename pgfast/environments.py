@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from pgfast import spaces
-from pgfast.collection import BUNDLED
+from pgfast.collection import BUNDLED, NAMESPACE
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.files import line_in, load_class, load_function, packaged_folder
 from pgfast.foreign import Foreign, from_maker, from_object, from_spec
@@ -37,6 +37,7 @@ _OF_VECTORS = (  # among the parameters of a spec
     "vector_kwargs",
 )
 _MOVING = {"clock", "isopen", "last_u", "lastaction", "render_mode", "s", "screen", "state", "steps_beyond_terminated"}
+_MOVING |= {"_over", "_seeded"}  # of our own
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,12 @@ class Source:
 def make(name: str, **parameters: Any) -> Any:
     """The environment of that name, with its parameters: a NamedTuple of the environment protocol, or a TabularMDP.
 
-    Raises PgfastError for an unknown name or parameter, EnvironmentFault for a file that doesn't keep the protocol.
+    Raises PgfastError for an unknown name or parameter, and for one that only Gymnasium can step; EnvironmentFault for
+    a file that doesn't keep the protocol.
     """
     source = find(name, parameters)
+    if source.foreign is not None:
+        raise PgfastError(f"{source.label} is Gymnasium's to make and to step: give its name to Engine as it is.")
     return source.table if source.table is not None else source.env
 
 
@@ -83,6 +87,7 @@ def listed() -> list[str]:
 def definition(name: str) -> Any:
     """What makes the environment of an id or a file: its docstring describes the environment, its signature has the
     parameters."""
+    name = _own_name(name)
     file, class_name = _place(name)
     if file is not None:
         function = _function(name, file, class_name)
@@ -137,6 +142,12 @@ def _place(name: str) -> tuple[Path | None, str | None]:
     return path.resolve(), class_part or None
 
 
+def _own_name(name: str) -> str:
+    """Without what stands before the ids of bundled environments in Gymnasium's registry."""
+    own = name.removeprefix(f"{NAMESPACE}/")
+    return own if own in BUNDLED else name
+
+
 def _bundled_module(file: Path) -> str:
     return f"pgfast._envs.{file.stem}"
 
@@ -147,6 +158,7 @@ def _function(name: str, file: Path, function_name: str | None) -> FunctionType 
 
 
 def _find_by_name(name: str, parameters: dict[str, Any]) -> Source:
+    name = _own_name(name)
     if name == spaces.NAME:
         simulation, plain = spaces.simulation(parameters)
         return Source(simulation, name, plain)
@@ -273,7 +285,7 @@ def _found_again(spec: Any) -> bool:
     import gymnasium
 
     known = gymnasium.registry.get(spec.id)
-    if known is None or spec.additional_wrappers or spec.id in BUNDLED or spec.id.startswith("pgfast/"):
+    if known is None or spec.additional_wrappers or _own_name(spec.id) in BUNDLED:
         return False
     limit = spec.kwargs.get("max_episode_steps", spec.max_episode_steps)  # of a vector it is among the others
     return bool(limit == known.max_episode_steps)
@@ -285,13 +297,14 @@ def _twin(env: Any) -> Source | None:
     import gymnasium
 
     spec = env.spec
-    if spec.id not in BUNDLED or spec.id not in gymnasium.registry or spec.additional_wrappers:
+    name = _own_name(spec.id)
+    if name not in BUNDLED or spec.id not in gymnasium.registry or spec.additional_wrappers:
         return None
-    parameters = {k: v for k, v in spec.kwargs.items() if k != "render_mode"}
+    parameters = {k: v for k, v in spec.kwargs.items() if k != "render_mode" and (k, v) != ("env", name)}
     try:
-        source = _find_by_name(spec.id, parameters)
+        source = _find_by_name(name, parameters)
         if spec.max_episode_steps != getattr(source.env, "max_steps", None):
-            source = _find_by_name(spec.id, {**parameters, "max_steps": spec.max_episode_steps})
+            source = _find_by_name(name, {**parameters, "max_steps": spec.max_episode_steps})
         fresh = gymnasium.make(spec)
     except (PgfastError, gymnasium.error.Error):
         return None

@@ -62,9 +62,20 @@ def optimum(source: Source, traits: Traits) -> float | None:
     return best_return(source.table, traits.max_steps if traits.limited else None)
 
 
+def description(cls: Any) -> str:
+    """The docstring that an environment was given; not one of a class that it derives from, or written by Python."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    return text if text.replace(",)", ")") != _written(cls) else ""
+
+
+def _written(cls: Any) -> str:
+    """What Python gives a NamedTuple that has no docstring."""
+    return f"{getattr(cls, '__name__', '')}({', '.join(getattr(cls, '_fields', ()))})"
+
+
 def summary(cls: Any) -> str:
-    """The first sentence of a docstring."""
-    text = " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    """The first sentence of its description."""
+    text = " ".join(description(cls).split("\n\n")[0].split())
     return text.split(". ")[0].rstrip(".") + "." if text else ""
 
 

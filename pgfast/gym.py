@@ -19,7 +19,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from pgfast import rendering
-from pgfast.collection import BUNDLED
+from pgfast.collection import BUNDLED, NAMESPACE
 from pgfast.environments import Source, definition, find
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.turns import BY_HAND, NEXT_STEP, SAME_STEP
@@ -27,7 +27,6 @@ from pgfast.parameters import construct
 from pgfast.players import Players
 from pgfast.probe import probe
 
-NAMESPACE = "pgfast"
 RENDERING: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 15}
 _MODES = {AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP, AutoresetMode.DISABLED: BY_HAND}
 

@@ -97,6 +97,8 @@ BAD_ARRAYS = {
     "shape of P": (lambda p, r, rho: (p[:, :, :2], r, rho), r"shape \(S, A, S\)"),
     "shape of R": (lambda p, r, rho: (p, r[:2], rho), r"must be \(3, 2\) or \(3, 2, 3\)"),
     "shape of rho0": (lambda p, r, rho: (p, r, rho[:2]), r"it must be \(3,\)"),
+    "word": (lambda p, r, rho: ("abc", r, rho), "P is 'abc': it must be an array of numbers"),
+    "rows of different lengths": (lambda p, r, rho: (p, [[1.0], [1.0, 2.0]], rho), "R is .* an array of numbers"),
     "start": (lambda p, r, rho: (p, r, rho / 2), "rho0 sums to 0.5"),
 }
 
@@ -184,6 +186,11 @@ def test_an_error_in_the_callback_leaves_an_engine_that_works() -> None:
 def test_leave_one_out_with_a_batch_of_one_is_refused() -> None:
     with pytest.raises(PgfastError, match="take a batch of at least 2"):
         lake(baseline="batch", batch=1)
+
+
+def test_what_is_compiled_is_not_stepped_side_by_side() -> None:
+    with pytest.raises(PgfastError, match="not stepped by Gymnasium: vector_envs=4 says nothing here, leave it out"):
+        lake(vector_envs=4)
 
 
 def test_divergence_is_told_and_keeps_the_last_good_policy() -> None:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import gymnasium
 import numpy as np
 import pytest
 
-from pgfast import Engine, PgfastError, check
+import pgfast.gym  # noqa: F401  registers our own
+from pgfast import Engine, PgfastError, check, make
+from pgfast.environments import definition, find
+from pgfast.facts import description
+
+STILL = """\
+import gymnasium
+
+
+class Still(gymnasium.Env):
+    observation_space = gymnasium.spaces.Discrete(1)
+    action_space = gymnasium.spaces.Discrete(2)
+"""
 
 
 def test_an_object_is_played_compiled_unless_it_is_another() -> None:
@@ -45,6 +58,21 @@ def test_a_time_limit_of_its_own_is_kept(tmp_path: Path) -> None:
     assert Engine.load(tmp_path).traits.max_steps == 50
 
 
+def test_our_own_are_known_by_the_ids_that_they_have_there() -> None:
+    assert find("pgfast/FrozenLake-v1", {"is_slippery": False}) == find("FrozenLake-v1", {"is_slippery": False})
+    assert definition("pgfast/CartPole-v1") is definition("CartPole-v1")
+    assert find(gymnasium.make("pgfast/Chain")).name == "Chain"
+    shorter = find(gymnasium.make("pgfast/CartPole-v1", max_episode_steps=50))
+    assert (shorter.name, shorter.parameters) == ("CartPole-v1", {"max_steps": 50})
+    assert find(gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make("pgfast/Chain"))).foreign is not None
+
+
+def test_make_is_for_what_is_compiled(tmp_path: Path) -> None:
+    (tmp_path / "still.py").write_text(STILL)
+    with pytest.raises(PgfastError, match=r"still\.py, Still is Gymnasium's to make and to step: give its name to Eng"):
+        make(str(tmp_path / "still.py"))
+
+
 @pytest.mark.parametrize(
     "env",
     [
@@ -60,6 +88,12 @@ def test_what_its_id_does_not_stand_for_is_not_saved_under_it(env, tmp_path: Pat
         Engine.load(tmp_path)
     assert Engine.load(tmp_path, env=env).traits.max_steps == engine.traits.max_steps
     engine.close()
+
+
+def test_a_description_is_of_the_class_itself() -> None:
+    assert description(Endless).startswith("A number that grows")
+    assert description(type("Nameless", (Endless,), {})) == ""
+    assert description(NamedTuple("Nameless", [("length", int)])) == ""
 
 
 class Endless(gymnasium.Env):

@@ -34,7 +34,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["faults", "independence", "obstacles", "rehearsal", "rendering"],
     ["sample"],
     ["models", "optimum", "players"],
-    ["curves", "inference", "storage", "training"],
+    ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
     ["outside"],
     ["vector"],

@@ -52,6 +52,10 @@ BAD = {
     "negative state": (changed(0, 2, [(1.0, -1, 1.0, False)]), "0 and action 2 .* next state is -1: not from 0 to 1"),
     "reward": (changed(1, 1, [(1.0, 0, np.inf, False)]), "1 and action 1 .* reward is inf: no finite number"),
     "form": (changed(1, 1, [(1.0, 0, 3.0)]), r"State 1 and action 1 have the outcome \(1.0, 0, 3.0\): an outcome is"),
+    "fraction": (changed(1, 1, [(1.0, 0.7, 3.0, False)]), r"1 and action 1 have .*0.7.* the next state a whole number"),
+    "word": (changed(1, 1, [(1.0, 0, "x", False)]), "1 and action 1 have the outcome .*'x'"),
+    "number": (5, "The table has 5 where a list of states should be"),
+    "number of outcomes": (changed(1, 1, 5), "The table has 5 where a list of outcomes should be"),
     "actions": ([COIN[0], COIN[1][:2]], "State 1 has 2 actions and state 0 has 3"),
     "gap": ({0: COIN[0], 2: COIN[1]}, "The table has no state 1: its 2 states are numbered from 0"),
     "states": ([COIN[0]], "outcomes of 3 states and actions, and rho0 has 2 states"),
@@ -63,6 +67,11 @@ def test_bad_outcomes(name):
     table, words = BAD[name]
     with pytest.raises(PgfastError, match=words):
         TabularMDP.from_outcomes(table, [1, 0])
+
+
+def test_a_fraction_among_arrays_of_next_states():
+    with pytest.raises(PgfastError, match=r"A next state is 0\.5: it must be a whole number"):
+        Outcomes.stacked(np.ones((2, 1, 1)), np.full((2, 1, 1), 0.5), 0.0)
 
 
 @pytest.mark.parametrize(

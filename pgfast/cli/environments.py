@@ -94,6 +94,7 @@ def info(
     from pgfast.collection import BUNDLED, family
     from pgfast.engine import Engine
     from pgfast.environments import definition
+    from pgfast.facts import description
     from pgfast.random import make_key
 
     engine = Engine(env, env_parameters=parameters(env_parameters))
@@ -103,7 +104,7 @@ def info(
         _draw(source, first, image)
     data = {
         "env": env,
-        "description": inspect.getdoc(cls) or "",
+        "description": description(cls),
         "source": family(env) if env in BUNDLED else "a file" if source.file is not None else "Gymnasium",
         "parameters": _parameters(env, cls),
         "observation_space": " ".join(str(source.env.observation_space).split()),

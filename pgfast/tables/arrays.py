@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.tables.outcomes import TOLERANCE, Outcomes, check_finite, check_sums
+from pgfast.tables.outcomes import TOLERANCE, Outcomes, check_finite, check_sums, numbers
 
 
 class Entries(NamedTuple):
@@ -92,7 +92,7 @@ def _probabilities(p: Any) -> Entries:
                     f"each action."
                 )
         return _ordered(p, n_states, len(p))
-    dense = np.asarray(p, float)
+    dense = numbers("P", p)
     if dense.ndim != 3 or dense.shape[0] != dense.shape[2] or 0 in dense.shape:
         raise PgfastError(
             f"P has shape {dense.shape}: give transition probabilities of shape (S, A, S), or sparse ones of shape "
@@ -135,7 +135,7 @@ def _on_transitions(name: str, given: Any, chances: Entries) -> np.ndarray:
     if _is_sparse(given) or _is_sparse_sequence(given):
         return _sparse_on_transitions(name, given, chances)
     n_states, n_actions = chances.n_states, chances.n_actions
-    dense = np.asarray(given, float)
+    dense = numbers(name, given)
     by_action, by_transition = (n_states, n_actions), (n_states, n_actions, n_states)
     if dense.shape not in (by_action, by_transition):
         raise PgfastError(

@@ -6,7 +6,7 @@ and different rewards: this is how a reward is random.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -39,7 +39,7 @@ class Outcomes(NamedTuple):
         return cls(
             offsets=np.concatenate(([0], np.cumsum(happens.sum(axis=2)))).astype(np.int64),
             probability=p[happens].astype(float),
-            following=following[happens].astype(np.int64),
+            following=whole(following[happens]),
             reward=reward[happens].astype(float),
             terminated=terminated[happens].astype(bool),
         )
@@ -49,7 +49,8 @@ class Outcomes(NamedTuple):
         """From lists table[s][a] of (probability, next state, reward, terminated), in lists or in dicts by number, as
         Gymnasium's `P` is; outcomes of probability 0 are left out. Raises PgfastError with the state and the action
         that differs from this form."""
-        rows = [row for s, actions in enumerate(_numbered(table, "state")) for row in _actions(table, s, actions)]
+        states = _numbered(table, "state")
+        rows = [row for s, actions in enumerate(states) for row in _actions(states, s, actions)]
         rows = [[outcome for outcome in row if outcome[0] != 0] for row in rows]
         flat = [outcome for row in rows for outcome in row]
         return cls(
@@ -87,27 +88,35 @@ class Outcomes(NamedTuple):
 
 def _numbered(parts: Any, what: str) -> list[Any]:
     """The values of a list, or of a dict whose keys are 0, 1, 2, …"""
-    if not isinstance(parts, Mapping):
+    if isinstance(parts, Sequence | np.ndarray):
         return list(parts)
+    if not isinstance(parts, Mapping):
+        raise PgfastError(f"The table has {_short(parts)} where a list of {what}s should be, or a dict by number.")
     missing = [k for k in range(len(parts)) if k not in parts]
     if missing:
         raise PgfastError(f"The table has no {what} {missing[0]}: its {len(parts)} {what}s are numbered from 0.")
     return [parts[k] for k in range(len(parts))]
 
 
-def _actions(table: Any, s: int, actions: Any) -> list[Any]:
+def _actions(states: Any, s: int, actions: Any) -> list[Any]:
     """What follows each action in a state."""
     rows = _numbered(actions, "action")
-    if len(rows) != len(table[0]):
-        raise PgfastError(f"State {s} has {len(rows)} actions and state 0 has {len(table[0])}: all have the same.")
+    if len(rows) != len(states[0]):
+        raise PgfastError(f"State {s} has {len(rows)} actions and state 0 has {len(states[0])}: all have the same.")
     for a, row in enumerate(rows):
-        for outcome in row:
-            if not isinstance(outcome, tuple | list) or len(outcome) != 4:
+        for outcome in _numbered(row, "outcome"):
+            if not _is_outcome(outcome):
                 raise PgfastError(
                     f"State {s} and action {a} have the outcome {outcome!r}: an outcome is (probability, next state, "
-                    f"reward, terminated)."
+                    f"reward, terminated), the next state a whole number."
                 )
     return rows
+
+
+def _is_outcome(thing: Any) -> bool:
+    if not isinstance(thing, tuple | list) or len(thing) != 4:
+        return False
+    return all(isinstance(x, int | float | np.number | np.bool_) for x in thing) and float(thing[1]).is_integer()
 
 
 def check_sums(sums: np.ndarray, n_actions: int) -> None:
@@ -121,6 +130,28 @@ def check_sums(sums: np.ndarray, n_actions: int) -> None:
         )
 
 
+def numbers(name: str, given: Any) -> np.ndarray:
+    """As an array of floats; raises PgfastError for what is none."""
+    try:
+        return np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise PgfastError(f"{name} is {_short(given)}: it must be an array of numbers.") from None
+
+
+def _short(thing: Any) -> str:
+    text = " ".join(repr(thing).split())
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def whole(following: Any) -> np.ndarray:
+    """Numbers of next states; raises PgfastError for one with a fraction."""
+    given = numbers("following", following)
+    bad = given[~np.isfinite(given) | (given != np.floor(given))]
+    if len(bad):
+        raise PgfastError(f"A next state is {bad[0]:g}: it must be a whole number.")
+    return given.astype(np.int64)
+
+
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise PgfastError for the first entry that is no finite number."""
     bad = np.argwhere(~np.isfinite(array))
@@ -131,7 +162,7 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 def distribution(rho0: Any, n_states: int | None = None) -> np.ndarray:
     """The distribution of the first state, checked; (S,), of `n_states` states where these are known."""
-    rho = np.asarray(rho0, float)
+    rho = numbers("rho0", rho0)
     if rho.ndim != 1 or len(rho) == 0 or n_states not in (None, len(rho)):
         known = (
             f"with {n_states} states it must be ({n_states},)" if n_states else "it must have a number for each state"

@@ -1,0 +1,42 @@
+"""What a learner begins with: the first parameters of every run, and what lanes derive from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pgfast.errors import PgfastError
+from pgfast.kernels.learner import Learner, derive, make_learner, make_room, span_first
+from pgfast.models import Model
+from pgfast.policies.tabular import spread
+from pgfast.settings import Settings
+
+LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
+
+
+def new_learner(model: Model, settings: Settings, values: int) -> Learner:
+    """A learner that has seen nothing, with `values` weights of a learned baseline."""
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
+    room = make_room(model.n_parameters, values, model.n_outputs)
+    alike = model.tabular and np.ndim(settings.theta0) == 0
+    if alike:
+        span_first(room, model.n_actions)
+    with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
+        compiled = model.n_prepared > LARGE and not alike
+        (derive if compiled else derive.function)(model.policy, learner, room)
+    if alike:
+        spread(model.policy, learner)
+    prepared = slice(learner.prepared_at, learner.decays_at)
+    learner.runs[1:, prepared] = learner.runs[0, prepared]  # all runs start alike
+    return learner
+
+
+def _first_theta(model: Model, settings: Settings) -> np.ndarray:
+    theta = np.asarray(settings.theta0, float)
+    if theta.ndim == 0:
+        return np.full((settings.runs, model.n_parameters), float(theta))
+    if theta.size != model.n_parameters:
+        raise PgfastError(
+            f"theta0 has {theta.size} numbers: the {model.name} policy has {model.n_parameters} parameters, of shape "
+            f"{model.shape}."
+        )
+    return np.tile(theta.reshape(1, -1), (settings.runs, 1))
