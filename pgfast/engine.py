@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,7 @@ from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, final_return
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
+from pgfast.features import OneHot
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, make_log
 from pgfast.kernels.statistics import LENGTH
 from pgfast.kernels.step_rules import step_rule
@@ -27,6 +29,7 @@ from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
+from pgfast.state_features import plain
 from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ class Engine:
         Everything random is a function of it.
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
-        ``in_loop``, ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
+        ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
+        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
         ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
         ``vector_envs``, ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
@@ -82,12 +86,16 @@ class Engine:
         **settings: Any,
     ) -> None:
         source = find(env, settings.pop("env_parameters", None))
+        if callable(features := settings.get("features")):
+            source, settings["features"] = replace(source, features=features), f"{features.__name__}()"
         given = {"policy": policy, "gamma": gamma, "lr": lr, **settings}
         chosen = {k: v for k, v in given.items() if v is not None}
+        if "feature_parameters" in chosen:
+            chosen["feature_parameters"] = plain(chosen["feature_parameters"])
         for name in ("theta0", "std0"):
             if isinstance(chosen.get(name), np.ndarray | list | tuple):
                 chosen[name] = np.ravel(chosen[name]).tolist()
-        self._start(source, validated(**{**preset(source.name, source.foreign is not None), **chosen,
+        self._start(source, validated(**{**preset(source.name, source.foreign is not None, chosen), **chosen,
                                          "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 
@@ -111,7 +119,7 @@ class Engine:
         self.settings = settings
         self.source = source
         self.traits: Traits = probe(source, settings.max_steps)
-        self.model: Model = build(source.env, self.traits, settings)
+        self.model: Model = build(source.env, self.traits, settings, source.features)
         values = self.model.n_values if settings.baseline == "value" else 0
         self._problem = Problem(
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
@@ -144,7 +152,8 @@ class Engine:
 
     @property
     def theta(self) -> np.ndarray:
-        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D) state–action, (runs, K,
+        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D, A) and (runs, D + 1, K)
+        of sparse features, the last row for the standard deviations, (runs, D) state–action, (runs, K,
         D + 1) gaussian: for each number of an action the D weights of its mean, counted from the middle of the Box, and
         the logarithm of its standard deviation, counted from that of the first one."""
         flat: np.ndarray = self._learner.runs[:, : self.model.n_parameters]
@@ -164,8 +173,9 @@ class Engine:
         """The best mean return within reach, where it is known."""
         if self.traits.optimum is not None:
             return self.traits.optimum
-        anything = self.model.name in ("tabular", "linear")  # of a table's states, any policy can be expressed
-        if self.source.table is not None and anything:
+        features = getattr(self.model.policy, "features", None)
+        anything = self.model.tabular or (self.model.name == "linear" and isinstance(features, OneHot))
+        if self.source.table is not None and anything:  # of a table's states, any policy can be expressed
             from pgfast.optimum import best_return
 
             return best_return(self.source.table, self.traits.max_steps if self.traits.limited else None)
@@ -352,10 +362,10 @@ class Engine:
         storage.save(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path, *, env: Any = None) -> Self:
+    def load(cls, path: str | Path, *, env: Any = None, features: Callable[..., Any] | None = None) -> Self:
         """The engine that was saved in a folder, ready to predict, evaluate or go on learning; `env` where the
-        environment can't be found by its saved name."""
-        return storage.load(cls, Path(path), env)
+        environment can't be found by its saved name, `features` where they were a function."""
+        return storage.load(cls, Path(path), env, features)
 
     def __repr__(self) -> str:
         s = self.settings

@@ -10,7 +10,9 @@ from pgfast.probe import Traits
 
 
 def outside(traits: Traits) -> EnvironmentFault:
-    """An observation that the table has no row for."""
+    """An observation that the table has no row for, or no feature can be found for."""
+    if traits.n_observations is None:
+        return EnvironmentFault(f"{traits.label}: an observation had an entry that is not finite.")
     last = traits.first_observation + (traits.n_observations or 0) - 1
     return EnvironmentFault(
         f"{traits.label}: an observation is outside its space: with {traits.n_observations} observations they must be "

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.features import EnvironmentFeatures
+from pgfast.features import EnvironmentFeatures, Observation, OneHot
 from pgfast.kernels.learner import Learner
 from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, predict
 from pgfast.models import Model
 from pgfast.probe import Traits
 from pgfast.results import Gaussian
+from pgfast.state_features import values_at
 
 ROOM = 1024  # observations that a call of the kernel takes
 
@@ -60,25 +61,32 @@ def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: 
     """h(s, ·) for each observation, (…, A); raises PgfastError for an observation outside the space."""
     if model.name == "state-action":
         return _state_action(model, env, traits, theta, checked(traits, obs))
-    return _products(model, traits, theta.T if model.tabular else theta, obs)
+    return _products(model, traits, theta.T if model.tabular or model.sparse else theta, obs)
 
 
 def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np.ndarray:
     """x(s) · w for each row w of the weights, (…, rows)."""
-    x = checked(traits, obs)
-    if traits.n_observations is not None:
+    x, features = checked(traits, obs), getattr(model.policy, "features", None)
+    if features is None or isinstance(features, OneHot):
         return np.asarray(weights.T[x - traits.first_observation])
-    if model.policy.features.bias:
-        x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
-    return np.asarray(x @ weights.T)
+    if isinstance(features, Observation):
+        if features.bias:
+            x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
+        return np.asarray(x @ weights.T)
+    shape = x.shape if traits.n_observations is not None else x.shape[:-1]
+    rows = x.reshape(-1) if traits.n_observations is not None else x.reshape(-1, x.shape[-1])
+    found = values_at(features, traits, rows, model.workspace(traits.observation, 0, True))
+    products = weights.T[found].sum(axis=1) if model.sparse else found @ weights.T
+    return np.asarray(products).reshape(*shape, len(weights))
 
 
 def gaussian(model: Model, traits: Traits, theta: np.ndarray, obs: Any) -> Gaussian:
     """Means and standard deviations of real actions for each observation, (…, K), or (…) where an action is a float;
     raises PgfastError for an observation outside the space."""
     policy = model.policy
-    mean = np.array(policy.middle) + _products(model, traits, theta[:, :-1], obs)
-    std = np.broadcast_to(np.array(policy.std0) * np.exp(theta[:, -1]), mean.shape)
+    rows = theta.T if model.sparse else theta
+    mean = np.array(policy.middle) + _products(model, traits, rows[:, :-1], obs)
+    std = np.broadcast_to(np.array(policy.std0) * np.exp(rows[:, -1]), mean.shape)
     if isinstance(traits.action, tuple):
         return Gaussian(mean, std.copy())
     mean, std = mean[..., 0], std[..., 0]

@@ -1,7 +1,6 @@
 """Policies by name: what each is made of for a given environment.
 
-A new policy is a class in `pgfast.policies` and a line in POLICIES here; a new feature map one in `pgfast.features` and
-a line in the function that chooses.
+A new policy is a class in `pgfast.policies` and a line in POLICIES here; feature maps are in `pgfast.features`.
 """
 
 from __future__ import annotations
@@ -9,23 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
-from pgfast.features import ActionOneHot, EnvironmentFeatures, Observation, OneHot
+from pgfast.features import ActionOneHot, EnvironmentFeatures
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, Field, Precision, lane_fields, make_workspace
+from pgfast.kernels.sparse import make_sparse, sparse_fields
+from pgfast.kernels.sparse_tapes import make_sparse_tape
 from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
 from pgfast.kernels.tapes import make_tape
 from pgfast.kernels.traces import Sizes, Traces, preference_fields, trace_fields
 from pgfast.policies.gaussian import LinearGaussian
 from pgfast.policies.linear import LinearSoftmax
+from pgfast.policies.sparse import SparseGaussian, SparseSoftmax
 from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
 from pgfast.settings import Settings
+from pgfast.state_features import AUTO, in_single, state_features
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
 FAR = 1e30  # a bound of a Box beyond it says that there is none
@@ -41,10 +45,12 @@ class Model:
     n_rows: int  # of gradient
     n_prepared: int  # numbers that lanes use, derived from the parameters
     n_values: int  # weights of a learned baseline
-    width: int  # features of a lane; 0 for a table
+    width: int  # features of a lane; 0 for a table, and where only those that are active are looked up
     n_outputs: int  # preferences, or the means of real actions
     n_coefficients: int  # of which a score is made
     n_reals: int = 0  # numbers of an action that is not a whole one
+    n_active: int = 0  # of sparse features
+    n_inputs: int = 0  # numbers that features are computed from
     precision: Precision = DOUBLE  # of what lanes compute
 
     @property
@@ -53,7 +59,17 @@ class Model:
 
     @property
     def tabular(self) -> bool:
-        return self.width == 0
+        return self.width == 0 and self.n_active == 0
+
+    @property
+    def sparse(self) -> bool:
+        """Are most features 0, and only the others looked up?"""
+        return self.n_active > 0
+
+    @property
+    def row(self) -> int:
+        """Parameters that are touched together, of a table or of sparse features; 0: all are."""
+        return self.n_outputs if self.tabular or self.sparse else 0
 
     @property
     def n_actions(self) -> int:
@@ -62,17 +78,20 @@ class Model:
 
     @property
     def n_states(self) -> int:
-        """Rows of a table; 0 without one."""
-        return self.shape[0] if self.tabular else 0
+        """Rows of a table, or of the parameters of sparse features; 0 without one."""
+        return self.shape[0] if self.tabular or self.sparse else 0
 
     def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
         """A thread's record of lanes; `values` weights of a learned baseline are used."""
         sizes = Sizes(
-            self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients, values
-        )
+            self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients, values,
+            self.n_inputs,
+        )  # fmt: skip
         fields: list[Field]
         if self.tabular:
             fields = table_fields()
+        elif self.sparse:
+            fields = sparse_fields(sizes._replace(values=0), self.n_active)
         else:
             fields = (preference_fields if in_loop else trace_fields)(sizes, self.precision)
         return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
@@ -82,18 +101,25 @@ class Model:
         if self.tabular:
             s, a = self.policy.n_states, self.n_actions
             return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
+        if self.sparse:
+            t, d = self.n_active, self.policy.features.n_features
+            if in_loop:
+                return make_sparse_tape(t, self.n_reals, capacity)
+            return make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
         return make_tape(self.width, values, self.n_reals, capacity) if in_loop else Traces(values)
 
 
-def build(env: Any, traits: Traits, settings: Settings) -> Model:
+def build(env: Any, traits: Traits, settings: Settings, function: FunctionType | None = None) -> Model:
     """The policy that the settings ask for; `auto` is gaussian for real actions, else tabular for discrete observations
-    and linear for others. Raises PgfastError for one that the environment's spaces don't allow.
+    without features and linear for others. `function` has the features, where settings only have its name. Raises
+    PgfastError for a policy that the environment's spaces don't allow.
 
-    A table is looked up and added to, with nothing to compute in between: it stays double."""
+    What is looked up and added to, with nothing to compute in between, stays double."""
     name = settings.policy
     real = not traits.n_actions
+    plain = traits.n_observations is not None and settings.features == AUTO
     if name == "auto":
-        name = "gaussian" if real else "tabular" if traits.n_observations is not None else "linear"
+        name = "gaussian" if real else "tabular" if plain else "linear"
     if name not in POLICIES:
         raise unknown("policy", name, ["auto", *POLICIES])
     if real and name != "gaussian":
@@ -107,11 +133,19 @@ def build(env: Any, traits: Traits, settings: Settings) -> Model:
         )
     if settings.std0 is not None and name != "gaussian":
         raise PgfastError(f"std0 is {settings.std0}, but a {name} policy has no standard deviation: leave it out.")
-    model = POLICIES[name](env, traits, settings)
+    if name not in FEATURED and settings.features != AUTO:
+        raise PgfastError(f"features is {settings.features!r}, which a {name} policy has no use for: choose 'linear'.")
+    wanted = replace(settings, bias=True) if name == "state-action" else settings  # of its value function
+    features = state_features(env, traits, wanted, function)
+    if hasattr(features, "n_active"):
+        return _sparse_gaussian(env, traits, settings, features) if real else _sparse(traits, features)
+    if settings.precision == "float32" and name in FEATURED:
+        features = in_single(features)
+    model = POLICIES[name](env, traits, settings, features)
     return model if model.tabular else replace(model, precision=PRECISIONS[settings.precision])
 
 
-def _tabular(env: Any, traits: Traits, settings: Settings) -> Model:
+def _tabular(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     if traits.n_observations is None:
         raise PgfastError(
             "policy is 'tabular', but the observations are real numbers: choose 'linear', or give observe whole "
@@ -126,13 +160,21 @@ def _tabular(env: Any, traits: Traits, settings: Settings) -> Model:
     return Model("tabular", policy, (s, a), s * a, s * (policy.stride + a), s, 0, a, a)
 
 
-def _linear(env: Any, traits: Traits, settings: Settings) -> Model:
-    features, d = _state_features(traits, settings.bias)
-    a = traits.n_actions
-    return Model("linear", LinearSoftmax(features, a), (a, d), (a - 1) * d, (a - 1) * d, d, d, a, a)
+def _linear(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    d, a = features.n_features, traits.n_actions
+    policy = LinearSoftmax(features, a)
+    return Model("linear", policy, (a, d), (a - 1) * d, (a - 1) * d, d, d, a, a, n_inputs=features.n_inputs)
 
 
-def _state_action(env: Any, traits: Traits, settings: Settings) -> Model:
+def _sparse(traits: Traits, features: Any) -> Model:
+    d, a = features.n_features, traits.n_actions
+    return Model(
+        "linear", SparseSoftmax(features, a), (d, a), d * a, 0, d, 0, a, a,
+        n_active=features.n_active, n_inputs=features.n_inputs,
+    )  # fmt: skip
+
+
+def _state_action(env: Any, traits: Traits, settings: Settings, value_features: Any) -> Model:
     a = traits.n_actions
     if hasattr(env, "features"):
         shape = _feature_example(env, traits)
@@ -140,12 +182,28 @@ def _state_action(env: Any, traits: Traits, settings: Settings) -> Model:
     else:
         features = ActionOneHot(a)
     d = features.n_features
-    value_features, n_values = _state_features(traits, True)
-    return Model("state-action", StateActionSoftmax(features, value_features, a), (d,), d, d, n_values, a * d, a, a)
+    policy = StateActionSoftmax(features, value_features, a)
+    return Model("state-action", policy, (d,), d, d, value_features.n_features, a * d, a, a)
 
 
-def _gaussian(env: Any, traits: Traits, settings: Settings) -> Model:
-    features, d = _state_features(traits, settings.bias)
+def _gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    k, d = len(traits.low), features.n_features
+    policy = LinearGaussian(features, *_first_gaussian(env, traits, settings))
+    p = k * (d + 1)
+    return Model("gaussian", policy, (k, d + 1), p, k * d + 2 * k + 1, d, d, k, 2 * k, k, n_inputs=features.n_inputs)
+
+
+def _sparse_gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    k, rows = len(traits.low), features.n_features + 1
+    policy = SparseGaussian(features, *_first_gaussian(env, traits, settings))
+    return Model(
+        "gaussian", policy, (rows, k), rows * k, 2 * k + 1, rows, 0, k, 2 * k, k,
+        n_active=features.n_active, n_inputs=features.n_inputs,
+    )  # fmt: skip
+
+
+def _first_gaussian(env: Any, traits: Traits, settings: Settings) -> tuple[Any, ...]:
+    """Bounds, middle and first standard deviation of each number of an action, and the entropy of that policy."""
     largest = float(np.finfo(settings.precision).max)
     low, high = np.clip(traits.low, -largest, largest), np.clip(traits.high, -largest, largest)
     bounded = (low > -FAR) & (high < FAR)
@@ -154,9 +212,7 @@ def _gaussian(env: Any, traits: Traits, settings: Settings) -> Model:
     std0 = _first_deviations(env, settings.std0, half / math.sqrt(3.0))  # of a uniform number between the bounds
     k = len(std0)
     entropy0 = float(np.log(std0).sum()) + k / 2 * math.log(2 * math.pi * math.e)
-    policy = LinearGaussian(features, _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0)
-    p = k * (d + 1)
-    return Model("gaussian", policy, (k, d + 1), p, k * d + 2 * k + 1, d, d, k, 2 * k, k)
+    return _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0
 
 
 def _numbers(array: np.ndarray) -> tuple[float, ...]:
@@ -177,21 +233,13 @@ def _first_deviations(env: Any, given: Any, default: np.ndarray) -> np.ndarray:
     return std0
 
 
-POLICIES: dict[str, Callable[[Any, Traits, Settings], Model]] = {
+POLICIES: dict[str, Callable[[Any, Traits, Settings, Any], Model]] = {
     "tabular": _tabular,
     "linear": _linear,
     "state-action": _state_action,
     "gaussian": _gaussian,
 }
-
-
-def _state_features(traits: Traits, bias: bool) -> tuple[Any, int]:
-    if traits.n_observations is not None:
-        return OneHot(traits.n_observations, traits.first_observation), traits.n_observations
-    seen = traits.observation
-    shape = tuple(float(x) for x in seen) if isinstance(seen, tuple) else float(seen)
-    d = (len(shape) if isinstance(shape, tuple) else 1) + int(bias)
-    return Observation(shape, d, int(bias)), d
+FEATURED = ("linear", "gaussian")  # those of state features that can be chosen
 
 
 def _feature_example(env: Any, traits: Traits) -> tuple[float, ...]:

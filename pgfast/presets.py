@@ -5,6 +5,7 @@ A line here is all that a bundled environment needs; anything else gets DEFAULT.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 DEFAULT: dict[str, Any] = {
@@ -60,6 +61,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def preset(name: str, foreign: bool = False) -> dict[str, Any]:
-    """The settings for an environment's name, on top of the defaults; `foreign` where Gymnasium steps it."""
-    return {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {})}
+_FEATURED = ("auto", "linear", "gaussian")  # policies
+
+
+def preset(name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings for an environment's name, on top of the defaults; `foreign` where Gymnasium steps it. Features are
+    left out where those `chosen` have others, or a policy that takes none."""
+    found, given = {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {})}, chosen or {}
+    if given.get("features", found.get("features")) != found.get("features"):
+        found.pop("feature_parameters", None)
+    if given.get("policy", "auto") not in _FEATURED:
+        found = {k: v for k, v in found.items() if k not in ("features", "feature_parameters")}
+    return found

@@ -2,7 +2,8 @@
 
 An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. What its actions are,
 whole or real numbers, says how they are drawn and taken. A policy has `act`, `score`, `expand`, `prepare` and
-`tape_score`; the workspace it needs is handled by a memory. Feature maps have `write` (x(s)) or `write_all` (x(s, a)).
+`tape_score`; the workspace it needs is handled by a memory. Feature maps have `write` (x(s)), `activate` (which of
+many are 1) or `write_all` (x(s, a)).
 An algorithm weighs rewards and scores; a step rule moves parameters.
 """
 
@@ -16,6 +17,7 @@ from pgfast.compiler import hook, optional_hook
 step = hook("step")  # (env, state, action, key) -> next state, reward, terminated
 reset = hook("reset")  # (env, key) -> state
 features = hook("features")  # (env, observation, action) -> tuple of numbers
+basis = hook("basis")  # (map, observation) -> number, or tuple of numbers
 
 
 def _state_itself(env: Any, state: Any) -> Any:
@@ -28,7 +30,8 @@ observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
 seed = hook("seed")  # (plan, i) -> k0, k1 of lane i
 
 # feature maps
-write = hook("write")  # (map, env, like, n, state, state_int, x)
+write = hook("write")  # (map, env, n, like, w, x)
+activate = hook("activate")  # (map, env, n, like, w, active) -> how many of what is observed are no numbers
 write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
 
 # actions of a kind
@@ -47,7 +50,8 @@ expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0
 prepare = hook("prepare")  # (policy, learner, run, room)
-tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last
+tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last;
+# or −1, −1 where the room's spans say which entries it set
 
 # memory, one lane at a time
 load = hook("load")  # (memory, learner, w, i, run)
@@ -64,7 +68,7 @@ learn = hook("learn")  # (memory, policy, algorithm, n, w) -> 1 when a tape is f
 # memory, its tape
 tape_last = hook("tape_last")  # (memory, i, t) -> bool
 tape_value = hook("tape_value")  # (memory, learner, run, i, t) -> float
-tape_value_gradient = hook("tape_value_gradient")  # (memory, i, t, delta, room) -> first, last
+tape_value_gradient = hook("tape_value_gradient")  # (memory, i, t, delta, room) -> first, last, as tape_score
 
 # algorithm
 weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight, entry

@@ -31,6 +31,10 @@ class Settings:
     env_parameters: dict[str, Any] = field(default_factory=dict)
     algorithm: str = _choice("reinforce", "What learns: reinforce.")
     policy: str = _choice("auto", "auto, tabular, linear, state-action or gaussian.")
+    features: str = _choice(
+        "auto", "What a linear policy weighs: a name that `pgfast features` lists, or my_features.py:function."
+    )
+    feature_parameters: dict[str, Any] = field(default_factory=dict)
     bias: bool = _choice(True, "A constant feature beside the observation's numbers.")
     gamma: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
         1.0, "Discount γ of the returns credited to actions, from 0 to 1."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,7 +52,7 @@ def save_settings(engine: Engine, folder: Path) -> None:
     (folder / CONFIG).write_bytes(tomli_w.dumps({**settings, "env_parameters": plain}).encode())
 
 
-def load(cls: type[E], folder: Path, env: Any = None) -> E:
+def load(cls: type[E], folder: Path, env: Any = None, features: Any = None) -> E:
     """The engine in a folder; raises PgfastError for a file that is missing, damaged or doesn't fit the others."""
     from pgfast.environments import Source, find
     from pgfast.settings import validated
@@ -63,6 +64,8 @@ def load(cls: type[E], folder: Path, env: Any = None) -> E:
     elif settings.env == TABLE:
         table = _read_table(folder / TABLE)
         source = Source(table.environment(), table.name, {}, table=table)
+    if features is not None:
+        source = replace(source or find(settings.env, settings.env_parameters), features=features)
     engine = cls.from_settings(settings, source)
     tensors, metadata = _read(folder / POLICY)
     learner = engine._learner

@@ -192,9 +192,8 @@ class Job:
         problem, model = self.problem, self.problem.model
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False)
-        lists = model.tabular and model.n_rows > LISTS_FROM and not problem.in_loop
-        n_actions = model.n_actions if model.tabular else 0
-        return make_accounts(count, model.n_rows, problem.values, problem.counts, n_actions, lists)
+        lists = model.row > 0 and model.n_rows > LISTS_FROM and not problem.in_loop
+        return make_accounts(count, model.n_rows, problem.values, problem.counts, model.row, lists)
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-ENTRY_POINTS = ("step", "reset", "observe", "features")  # of an environment
+ENTRY_POINTS = ("step", "reset", "observe", "features", "basis")  # of what users write
 _LIBRARIES = {"numba", "numpy", "llvmlite", "math", "cmath", "operator", "builtins", "typing", "gymnasium"}
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}

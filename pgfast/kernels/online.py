@@ -13,11 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.compiler import LANES, inlined, kernel, leaf, routine, store_column
-from pgfast.kernels.accounts import add_span
 from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded
 from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, span_everything, tick_decays
 from pgfast.kernels.predictions import put_real, put_whole
-from pgfast.kernels.replay import move_some
+from pgfast.kernels.replay import move_some, span
 from pgfast.kernels.starts import set_counter
 from pgfast.protocol import act, draw, hand_out, learn, load, prepare, tape_score, tape_value, tape_value_gradient
 from pgfast.random import TRAIN
@@ -58,19 +57,18 @@ def update(policy, algorithm, optimisation, learner, memory, room, reward, follo
     rule = optimisation.rule
     delta = reward + algorithm.gamma * following - tape_value(memory, learner, 0, 0, 0)
     first, last = tape_score(policy, learner, 0, memory, 0, 0, weight * delta, weight * algorithm.entropy, room)
-    room.spans[0, 0] = 0
-    add_span(room.spans, first, last)
+    span(room, first, last)
     tick_decays(rule, learner, 0)
-    if not move_some(rule, optimisation.lr, learner, 0, 0, learner.n_theta, room, 0, first, last):
+    if not move_some(rule, optimisation.lr, learner, 0, 0, learner.n_theta, room, 0):
         return False
-    first, last = tape_value_gradient(memory, 0, 0, delta, room)
-    good = move_some(
-        rule, optimisation.lr_value, learner, 0, learner.weights_at, learner.n_weights, room, room.value_at, first, last
-    )
     if rule.plain == 0:
         span_everything(room, learner.n_theta)
     prepare(policy, learner, 0, room)
-    return good
+    first, last = tape_value_gradient(memory, 0, 0, delta, room)
+    span(room, first, last)
+    return move_some(
+        rule, optimisation.lr_value, learner, 0, learner.weights_at, learner.n_weights, room, room.value_at
+    )
 
 
 @leaf

@@ -7,21 +7,40 @@ The book's pseudocode (Sutton & Barto 2018, p. 328): for t = 0, …, T − 1: G 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import inlined, routine
-from pgfast.kernels.learner import move_parameters, span_everything, squared_norm, tick_decays
+from pgfast.compiler import inlined, leaf, routine
+from pgfast.kernels.accounts import add_span
+from pgfast.kernels.learner import move_parameters, move_spans, span_everything, squared_norm, tick_decays
 from pgfast.kernels.returns import tape_returns
 from pgfast.kernels.statistics import COUNT, CREDITED, DISCOUNTED, MOVES, NORM
 from pgfast.protocol import prepare, tape_last, tape_score, tape_value, tape_value_gradient
 
 
+@leaf
+def span(room, first, last):
+    """The room's spans become first … last − 1; with first below 0 they are what they should be."""
+    if first >= 0:
+        room.spans[0, 0] = 0
+        add_span(room.spans, first, last)
+
+
+@leaf
+def spans_norm(room):
+    """The squared norm of a gradient whose only entries other than 0 are those of the room's spans."""
+    total = 0.0
+    for k in range(1, room.spans[0, 0] + 1):
+        total += squared_norm(room.numbers, room.spans[k, 0], room.spans[k, 1])
+    return total
+
+
 @inlined
-def move_some(rule, rate, learner, run, block, size, room, gradient_at, first, last):
-    """A step along a gradient whose only entries other than 0 are first … last − 1."""
+def move_some(rule, rate, learner, run, block, size, room, gradient_at):
+    """A step along a gradient whose only entries other than 0 are those of the room's spans."""
     if rule.plain == 1:
-        return move_parameters(rule, rate, learner, run, block, size, room, gradient_at, first, last)
+        return move_spans(rule, rate, learner, run, block, size, room, gradient_at, 1)
     good = move_parameters(rule, rate, learner, run, block, size, room, gradient_at, 0, size)
-    for k in range(first, last):
-        room.numbers[gradient_at + k] = 0.0
+    for k in range(1, room.spans[0, 0] + 1):
+        for r in range(room.spans[k, 0], room.spans[k, 1]):
+            room.numbers[gradient_at + r] = 0.0
     return good
 
 
@@ -34,10 +53,11 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
     total = sums[i, stats_at + DISCOUNTED]  # Σ of G_0 over the batch
     length = memory.length[i]
     tape_returns(algorithm, memory, i, length)
-    for k in range(learner.n_theta):
-        numbers[k] = 0.0
-    for k in range(learner.n_weights):
-        numbers[room.value_at + k] = 0.0
+    if optimisation.rule.plain == 0:  # moves them all
+        for k in range(learner.n_theta):
+            numbers[k] = 0.0
+        for k in range(learner.n_weights):
+            numbers[room.value_at + k] = 0.0
     weight, whole, baseline = 1.0, 0.0, 0.0
     start = True
     for t in range(length):
@@ -54,18 +74,19 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
         sums[i, stats_at + CREDITED] += credit
         scale = weight * (credit - baseline)
         first, last = tape_score(policy, learner, run, memory, i, t, scale, weight * algorithm.entropy, room)
-        sums[i, stats_at + NORM] += squared_norm(numbers, first, last)
+        span(room, first, last)
+        sums[i, stats_at + NORM] += spans_norm(room)
         sums[i, stats_at + MOVES] += 1.0
         rule = optimisation.rule
         tick_decays(rule, learner, run)
-        if not move_some(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0, first, last):
+        if not move_some(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0):
             return False
         if algorithm.fits_value == 1:
             first, last = tape_value_gradient(memory, i, t, g - baseline, room)
+            span(room, first, last)
             if not move_some(
-                rule, optimisation.lr_value, learner, run, learner.weights_at, learner.n_weights, room,
-                room.value_at, first, last,
-            ):  # fmt: skip
+                rule, optimisation.lr_value, learner, run, learner.weights_at, learner.n_weights, room, room.value_at
+            ):
                 return False
         start = tape_last(memory, i, t)
         weight *= algorithm.gamma if algorithm.discount_factor == 1 else 1.0

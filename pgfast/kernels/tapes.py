@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, lane_kernel
+from pgfast.compiler import LANES, fma, lane_kernel, leaf
 from pgfast.kernels.lanes import CHANGED, MOST_SHARING, settle
 from pgfast.kernels.replay import replay
 from pgfast.policies.softmax import fit
@@ -37,6 +37,21 @@ def record(n, live, x, v, h, action, reward, done, tape):
             tape.length[i] = t + 1
         full |= 1 if t + 1 + MOST_SHARING > capacity else 0
     return full
+
+
+@leaf
+def move_tape(tape, source, target):
+    """Copy the tape of one lane over another's."""
+    tape.length[target] = tape.length[source]
+    for t in range(tape.length[source]):
+        tape.action[target, t] = tape.action[source, t]
+        tape.reward[target, t] = tape.reward[source, t]
+        for k in range(tape.x.shape[2]):
+            tape.x[target, t, k] = tape.x[source, t, k]
+        for k in range(tape.v.shape[2]):
+            tape.v[target, t, k] = tape.v[source, t, k]
+        for k in range(tape.drawn.shape[2]):
+            tape.drawn[target, t, k] = tape.drawn[source, t, k]
 
 
 class Tape(NamedTuple):
@@ -79,16 +94,7 @@ class Tape(NamedTuple):
         w.lanes.control[CHANGED] = 1
         for r in range(w.memory.theta.shape[0]):
             w.memory.theta[r, target] = w.memory.theta[r, source]
-        self.length[target] = self.length[source]
-        for t in range(self.length[source]):
-            self.action[target, t] = self.action[source, t]
-            self.reward[target, t] = self.reward[source, t]
-            for k in range(self.x.shape[2]):
-                self.x[target, t, k] = self.x[source, t, k]
-            for k in range(self.v.shape[2]):
-                self.v[target, t, k] = self.v[source, t, k]
-            for k in range(self.drawn.shape[2]):
-                self.drawn[target, t, k] = self.drawn[source, t, k]
+        move_tape(self, source, target)
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Move θ of the run in lane i at every step of its batch; False when it would not be finite."""

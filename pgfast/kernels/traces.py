@@ -33,6 +33,7 @@ class Sizes(NamedTuple):
     outputs: int  # preferences, or the means of real actions
     coefficients: int  # of which a score is made
     values: int = 0  # of a learned baseline
+    inputs: int = 0  # numbers that features are computed from
 
 
 def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
@@ -41,6 +42,7 @@ def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field
         "theta": (sizes.prepared,),  # what the preferences of each lane are computed from
         "x": (sizes.width,),
         "v": (sizes.values,),  # features of the value function
+        "seen": (sizes.inputs,),  # scratch of the feature map
         "h": (sizes.outputs,),  # preferences; or a real action as it is drawn
         "c": (sizes.coefficients,),  # score coefficients
         "peak": (),  # scratch

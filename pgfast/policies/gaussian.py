@@ -115,7 +115,7 @@ class LinearGaussian(NamedTuple):
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
-        write(self.features, env, n, like, lanes.state, lanes.state_int, m.x)
+        write(self.features, env, n, like, w, m.x)
         copy_rows(n, m.x, m.v)
         for k in range(m.h.shape[0]):
             write_mean(n, k, self.middle[k], m.theta, m.x, m.h)

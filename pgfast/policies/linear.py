@@ -89,7 +89,7 @@ class LinearSoftmax(NamedTuple):
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
-        write(self.features, env, n, like, lanes.state, lanes.state_int, m.x)
+        write(self.features, env, n, like, w, m.x)
         copy_rows(n, m.x, m.v)
         if m.h.shape[0] == 2 and m.theta.shape[0] <= SMALL and deterministic == 0:
             sample_from_two(n, lanes, m)

@@ -61,7 +61,7 @@ class StateActionSoftmax(NamedTuple):
                 self.features, env, LANES if self.features.constant == 1 else n, like, lanes.state, lanes.state_int, m.x
             )
         if m.v.shape[0] > 0:
-            write(self.value_features, env, n, like, lanes.state, lanes.state_int, m.v)
+            write(self.value_features, env, n, like, w, m.v)
         if m.h.shape[0] == 2 and m.x.shape[0] <= SMALL and deterministic == 0:
             if self.features.constant == 0 or lanes.control[CHANGED] != 0:
                 lanes.control[CHANGED] = 0

@@ -1,0 +1,110 @@
+"""What a feature map is made for: the numbers of an observation, their bounds, and how much room there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pgfast.errors import PgfastError
+
+FAR = 1e30  # a bound beyond it says that there is none
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """An observation of k numbers; a discrete one is a number like others."""
+
+    label: str  # of the environment
+    shape: Any  # a float, or a tuple of floats, shaped like the observation
+    low: np.ndarray  # (k,): the least that each number can be, −inf where nobody knows
+    high: np.ndarray  # (k,)
+    discrete: int  # how many there are of discrete observations; 0: they are real numbers
+    bias: bool  # a constant feature is wanted
+    bytes_each: int  # that training needs for one feature
+
+    @property
+    def size(self) -> int:
+        """k."""
+        return len(self.low)
+
+    def each(self, name: str, value: Any) -> list[Any]:
+        """An option given once for all numbers of an observation, or for each."""
+        values = list(value) if isinstance(value, Sequence | np.ndarray) else [value] * self.size
+        if len(values) != self.size or not all(_is_number(x) for x in values):
+            raise PgfastError(
+                f"{name} is {value}: it must be a number, or one for each of the {self.size} of an observation."
+            )
+        return values
+
+    def counts(self, name: str, value: Any, least: int = 1) -> list[int]:
+        """As `each`, of whole numbers."""
+        return [whole(name, x, least) for x in self.each(name, value)]
+
+    def scale(self, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(low, 1 / (high − low)), each (k,), by the bounds given, or else those of the observation space."""
+        bounds = [
+            own if given is None else np.array(self.each(name, given), float)
+            for name, own, given in (("low", self.low, low), ("high", self.high, high))
+        ]
+        known = (
+            [f"{x:.6g}" if abs(x) < FAR else "?" for x in bounds[0]],
+            [f"{x:.6g}" if abs(x) < FAR else "?" for x in bounds[1]],
+        )
+        for k, (a, b) in enumerate(zip(*bounds, strict=True)):
+            if not (abs(a) < FAR and abs(b) < FAR):
+                raise PgfastError(
+                    f"{self.label}: number {k} of an observation has no bounds, which these features need: give all "
+                    f"as feature parameters low=[{', '.join(known[0])}] and high=[{', '.join(known[1])}] with a "
+                    f"number for each question mark (-F low=… -F high=…)."
+                )
+            if not a < b:
+                raise PgfastError(f"Number {k} of an observation has low {a:.6g} and high {b:.6g}: low must be less.")
+        return bounds[0], 1.0 / (bounds[1] - bounds[0])
+
+    def check_room(self, count: int, advice: str) -> None:
+        """Raise PgfastError where `count` features would need more memory than the machine has."""
+        needed, there = count * self.bytes_each, memory()
+        if needed > there:
+            raise PgfastError(
+                f"{count:,} features would need {in_bytes(needed)} of memory, of which this machine has "
+                f"{in_bytes(there)}: {advice}."
+            )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """An option that is a whole number of at least `least`."""
+    if not _is_number(value) or int(value) != value or value < least:
+        raise PgfastError(f"{name} is {value}: it must be a whole number of at least {least}.")
+    return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """An option that is a positive number."""
+    if not _is_number(value) or not 0.0 < value < FAR:
+        raise PgfastError(f"{name} is {value}: it must be a positive number.")
+    return float(value)
+
+
+def memory() -> int:
+    """Bytes of memory that the machine has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not asked for in this way here
+        return 2**36
+
+
+def in_bytes(count: float) -> str:
+    """``1.5 GB``."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} PB"

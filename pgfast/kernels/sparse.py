@@ -1,0 +1,236 @@
+"""Policies of sparse features: every turn's active features and score coefficients, gone over backward when an episode
+ends.
+
+∇ log π(A_t|S_t) has the coefficients c_b in the rows of θ that belong to the active features, and 0 in all others: so
+Σ_t w_t δ_t ∇ log π costs as much as is active. What comes after the coefficients of a row, of a Gaussian policy's
+standard deviations, belongs to one row more, which every step touches.
+
+D features, T active in each step; C score coefficients, B of them of a row; S turns, L = LANES.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf, short
+from pgfast.kernels.accounts import see
+from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, TURN, Field, settle_lane
+from pgfast.kernels.learner import update
+from pgfast.kernels.statistics import CREDITED
+from pgfast.kernels.tables import earliest, steps_of
+from pgfast.kernels.traces import Sizes, preference_fields, zero
+from pgfast.policies.softmax import fit
+from pgfast.protocol import weigh_entropy
+
+
+def sparse_fields(sizes: Sizes, n_active: int) -> list[Field]:
+    """Rows of the workspace."""
+    return [
+        *preference_fields(sizes),
+        ("active", "i8", (n_active, LANES)),  # the active features of this step
+        ("run", "i8", (LANES,)),
+        ("at", "i8", (LANES,)),  # where the run's θ begins
+        ("q", "f8", (sizes.coefficients, LANES)),  # coefficients of what an entropy bonus adds
+        ("value", "f8", (LANES,)),  # the running mean of X_t
+        ("since", "i8", (LANES,)),  # the turn of the episode's first step
+    ]
+
+
+@leaf
+def load_sparse_lane(learner, m, i, run):
+    """Give lane i to a run."""
+    m.run[i] = run
+    m.at[i] = run * learner.runs.shape[1]
+    m.value[i] = learner.runs[run, learner.baseline_at]
+    for r in range(m.theta.shape[0]):
+        m.theta[r, i] = fit(learner.runs[run, learner.prepared_at + r], m.theta[r, i])
+
+
+@leaf
+def move_sparse_lane(m, source, target):
+    """Copy what lane `source` knows, its tape apart, over what lane `target` knows."""
+    m.run[target] = m.run[source]
+    m.at[target] = m.at[source]
+    m.value[target] = m.value[source]
+    m.since[target] = m.since[source]
+    for r in range(m.theta.shape[0]):
+        m.theta[r, target] = m.theta[r, source]
+
+
+@lane_kernel
+def settle_and_weigh(n, algorithm, lanes):
+    """`settle_lane` for n lanes, keeping the weights of their scores; returns how many have ended."""
+    waiting = short(0)
+    for i in range(n):
+        ended, _, lanes.weight[i], _ = settle_lane(algorithm, i, lanes)
+        waiting = short(waiting + ended)
+    return waiting
+
+
+@gather_kernel
+def write_down(n, row, rows, ring):
+    """Rows (R, L) of this turn into the R L entries of a ring from row · R L on."""
+    first = row * rows.shape[0] * LANES
+    for r in range(rows.shape[0]):
+        for i in range(n):
+            ring[np.uint64(first + r * LANES + i)] = rows[r, i]
+
+
+@leaf
+def see_episode(tape, i, w, accounts, account):
+    """List the rows of θ that the episode in lane i touches."""
+    count = accounts.seen[account, 0]
+    for t in range(steps_of(w.lanes, i)):
+        k = ((w.memory.since[i] + t) & tape.last) * tape.n_active * LANES + i
+        for j in range(tape.n_active):
+            count = see(accounts, account, np.int64(tape.active[k + j * LANES]), count)
+    if tape.n_coefficients > tape.width:
+        count = see(accounts, account, tape.n_features, count)
+    accounts.seen[account, 0] = count
+
+
+@leaf
+def add_step(tape, k, first, b, x, sums):
+    """x to coefficient b of the rows of θ that are active at entry k of the tape, in a block of sums."""
+    if b < tape.width:
+        for j in range(tape.n_active):
+            sums[first + np.int64(tape.active[k + j * LANES]) * tape.width + b] += x
+    else:
+        sums[first + tape.n_features * tape.width + b - tape.width] += x
+
+
+@leaf
+def tape_estimate(tape, learner, run, k):
+    """v̂ at entry k of the tape."""
+    v = 0.0
+    for j in range(tape.n_active):
+        v += learner.runs[run, learner.weights_at + np.int64(tape.active[k + j * LANES])]
+    return v
+
+
+@leaf
+def go_back(tape, algorithm, learner, value, i, w, accounts, account):
+    """Add Σ_t w_t δ_t ∇ log π(A_t|S_t), and what goes with it, over the episode in lane i; returns Σ_t X_t."""
+    credited, g, sums = 0.0, 0.0, accounts.sums[account]
+    total, run = w.lanes.returns[1, i], w.memory.run[i]
+    for t in range(steps_of(w.lanes, i) - 1, -1, -1):
+        row = (w.memory.since[i] + t) & tape.last
+        k, c = row * tape.n_active * LANES + i, row * tape.n_coefficients * LANES + i
+        g = fma(algorithm.gamma, g, tape.reward[row * LANES + i])
+        weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
+        if algorithm.fits_value == 1:
+            value = tape_estimate(tape, learner, run, k)
+            for j in range(tape.n_active):
+                sums[accounts.value_at + np.int64(tape.active[k + j * LANES])] += g - value
+        credit = total if algorithm.whole_return == 1 else g
+        credited += credit
+        for b in range(tape.n_coefficients):
+            z = weight * tape.c[c + b * LANES]
+            bonus = tape.q[c + b * LANES] if algorithm.entropy != 0.0 else 0.0
+            add_step(tape, k, 0, b, fma(credit - value, z, bonus), sums)
+            if accounts.counts == 1:
+                add_step(tape, k, accounts.scores_at, b, z, sums)
+                add_step(tape, k, accounts.returns_at, b, total * z, sums)
+    return credited
+
+
+class Sparse(NamedTuple):
+    """What the lanes of a thread remember of their episodes: a ring of turns, a row for each.
+
+    S is a power of two: a turn's row is the turn's number modulo S; row r of R of it begins at (row R + r) L."""
+
+    n_features: int
+    n_active: int
+    width: int  # B
+    n_coefficients: int
+    last: int  # S − 1
+    powers: Any  # float64 (S,): γᵗ
+    active: Any  # uint32 (S T L,)
+    c: Any  # float64 (S C L,)
+    q: Any  # float64 (S C L,)
+    reward: Any  # float64 (S L,)
+
+    def learn(self, policy, algorithm, n, w):
+        """Take in the step that all lanes have just made; 1 when the ring is full."""
+        m, lanes = w.memory, w.lanes
+        turn = lanes.control[TURN]
+        row = turn & self.last
+        waiting = settle_and_weigh(n, algorithm, lanes)
+        write_down(n, row, m.active, self.active)
+        write_down(n, row, m.c, self.c)
+        if algorithm.entropy != 0.0:
+            zero(n, m.q)
+            weigh_entropy(policy, n, algorithm.entropy, lanes, m)
+            write_down(n, row, m.q, self.q)
+        for i in range(n):
+            self.reward[row * LANES + i] = lanes.reward[i]
+        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
+        return full, waiting
+
+    def begin(self, w, i):
+        """Start an episode in lane i."""
+        w.memory.since[i] = w.lanes.control[TURN]
+
+    def clear(self, w, i):
+        """Nothing: what lane i has seen is forgotten when an episode begins."""
+
+    def load(self, learner, w, i, run):
+        """Give lane i to a run."""
+        load_sparse_lane(learner, w.memory, i, run)
+
+    def store(self, learner, w, i, run):
+        """Nothing: θ and running mean are the learner's own."""
+
+    def end(self, algorithm, learner, w, accounts, account, i):
+        """Episode's end in lane i: go back over it."""
+        value = w.memory.value[i] if algorithm.baseline == 1 else 0.0
+        if accounts.lists == 1:
+            see_episode(self, i, w, accounts, account)
+        credited = go_back(self, algorithm, learner, value, i, w, accounts, account)
+        accounts.sums[account, accounts.stats_at + CREDITED] += credited
+
+    def move(self, w, source, target):
+        """Copy the column of one lane over another's."""
+        move_sparse_lane(w.memory, source, target)
+        for turn in range(w.memory.since[source], w.lanes.control[TURN]):
+            row = turn & self.last
+            for r in range(row * self.n_active, (row + 1) * self.n_active):
+                self.active[r * LANES + target] = self.active[r * LANES + source]
+            for r in range(row * self.n_coefficients, (row + 1) * self.n_coefficients):
+                self.c[r * LANES + target] = self.c[r * LANES + source]
+                self.q[r * LANES + target] = self.q[r * LANES + source]
+            self.reward[row * LANES + target] = self.reward[row * LANES + source]
+
+    def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
+        """Update the run in lane i from its account; False when θ would not be finite."""
+        return update(policy, algorithm, optimisation, learner, accounts, i, w.lanes.run[i], room)
+
+    def grown(self, gamma, turn):
+        """The same ring with twice as many turns; `turn` is the next one."""
+        size = len(self.powers)
+        ring = make_sparse(self.n_features, self.n_active, self.width, self.n_coefficients, gamma, 2 * size)
+        turns = np.arange(turn - size, turn)
+        for name in ("active", "c", "q", "reward"):
+            new, old = getattr(ring, name).reshape(2 * size, -1), getattr(self, name).reshape(size, -1)
+            new[turns % (2 * size)] = old[turns % size]
+        return ring
+
+
+def make_sparse(n_features: int, n_active: int, width: int, n_coefficients: int, gamma: float, capacity: int) -> Sparse:
+    """An empty ring of `capacity` turns, rounded up to a power of two."""
+    capacity = 1 << (capacity - 1).bit_length()
+    return Sparse(
+        n_features=n_features,
+        n_active=n_active,
+        width=width,
+        n_coefficients=n_coefficients,
+        last=capacity - 1,
+        powers=gamma ** np.arange(capacity, dtype=float),
+        active=np.zeros(capacity * n_active * LANES, np.uint32),
+        c=np.zeros(capacity * n_coefficients * LANES),
+        q=np.zeros(capacity * n_coefficients * LANES),
+        reward=np.zeros(capacity * LANES),
+    )

@@ -1,0 +1,169 @@
+"""Policies linear in features of which only some are active, each 1: a step costs as much as those, however many there
+are altogether.
+
+Row j of θ belongs to feature j: the preferences of all actions, or the means of all numbers of a real action, are the
+sums of the active rows. Lanes look them up in θ itself; nothing is derived from it but what a Gaussian policy's standard
+deviations are.
+
+D features, T of them active; A actions, K numbers of a real action; L = LANES.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pgfast.compiler import gather_kernel, lane_kernel, leaf
+from pgfast.policies.gaussian import sample, sum_entropy, take_mean, weigh_deviations
+from pgfast.policies.softmax import choose, entropy_coefficients, finite, score_preferences, unmarked
+from pgfast.protocol import activate
+from pgfast.vmath import exp, times
+
+FAULT = 4  # entry of ``lanes.control``: an observation that is no number
+
+
+@gather_kernel
+def sum_rows(n, width, table, m):
+    """h[b] = Σ_j θ[j, b] over each lane's active features; table (all numbers of all runs), h (width, L)."""
+    for b in range(width):
+        for i in range(n):
+            m.h[b, i] = 0.0
+        for k in range(m.active.shape[0]):
+            for i in range(n):
+                m.h[b, i] += table[np.uint64(m.at[i] + times(m.active[k, i], width) + b)]
+
+
+@lane_kernel
+def add_number(n, x, row):
+    """row += x."""
+    for i in range(n):
+        row[i] += x
+
+
+@leaf
+def find_active(features, env, n, like, w, width, learner):
+    """Which features are active in n lanes, and the sums of their rows."""
+    if activate(features, env, n, like, w, w.memory.active) != 0:
+        w.lanes.control[FAULT] = 1
+    sum_rows(n, width, learner.flat, w.memory)
+
+
+@leaf
+def copy_sums(accounts, a, room):
+    """The gradient is what was summed."""
+    for k in range(1, room.spans[0, 0] + 1):
+        for r in range(room.spans[k, 0], room.spans[k, 1]):
+            room.numbers[r] = accounts.sums[a, r]
+
+
+@leaf
+def sum_of_row(learner, run, active, i, t, width, b):
+    """Σ_j θ[j, b] over the features active at step t of lane i's tape."""
+    total = 0.0
+    for k in range(active.shape[2]):
+        total += learner.runs[run, active[i, t, k] * width + b]
+    return total
+
+
+@leaf
+def span_rows(memory, i, t, entries, room):
+    """The room's spans become those of the features active at step t of lane i's tape, of `entries` each; returns what
+    says so."""
+    active = memory.x.shape[2]
+    room.spans[0, 0] = active
+    for k in range(active):
+        first = memory.x[i, t, k] * entries
+        room.spans[k + 1, 0], room.spans[k + 1, 1] = first, first + entries
+    return -1, -1
+
+
+class SparseSoftmax(NamedTuple):
+    """π(a|s) ∝ exp Σ_j θ[j, a] over the active features j; θ (D, A)."""
+
+    features: Any
+    n_actions: int
+
+    def act(self, env, like, n, w, learner, deterministic):
+        find_active(self.features, env, n, like, w, self.n_actions, learner)
+        choose(n, deterministic, w.lanes, w.memory)
+
+    def weigh_entropy(self, n, scale, lanes, m):
+        """The coefficients of scale · w_t ∇H, added to ``m.q``."""
+        entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
+
+    def expand(self, algorithm, learner, run, accounts, a, room):
+        copy_sums(accounts, a, room)
+
+    def prepare(self, learner, run, room):
+        """Nothing is derived from θ."""
+
+    def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
+        """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room, and which entries those are."""
+        size, h = self.n_actions, room.preferences_at
+        for b in range(size):
+            room.numbers[h + b] = sum_of_row(learner, run, memory.x, i, t, size, b)
+        score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, size)
+        for k in range(memory.x.shape[2]):
+            for b in range(size):
+                room.numbers[memory.x[i, t, k] * size + b] = room.numbers[h + b]
+        return span_rows(memory, i, t, size, room)
+
+
+class SparseGaussian(NamedTuple):
+    """a_k ~ N(m_k + Σ_j θ[j, k] over the active features j, (s_k exp ρ_k)²); θ (D + 1, K), the last row ρ."""
+
+    features: Any
+    low: tuple[float, ...]  # as of `pgfast.policies.gaussian.LinearGaussian`
+    high: tuple[float, ...]
+    middle: tuple[float, ...]
+    std0: tuple[float, ...]
+    entropy0: float
+
+    def act(self, env, like, n, w, learner, deterministic):
+        lanes, m = w.lanes, w.memory
+        size = m.h.shape[0]
+        find_active(self.features, env, n, like, w, size, learner)
+        for k in range(size):
+            add_number(n, self.middle[k], m.h[k])
+            if deterministic == 1:
+                take_mean(n, k, self.low[k], self.high[k], lanes, m)
+            else:
+                sample(n, k, self.low[k], self.high[k], lanes, m)
+        sum_entropy(n, lanes, m)
+
+    def weigh_entropy(self, n, scale, lanes, m):
+        """The coefficients of scale · w_t ∇H, added to ``m.q``."""
+        weigh_deviations(n, scale, lanes, m.q)
+
+    def expand(self, algorithm, learner, run, accounts, a, room):
+        copy_sums(accounts, a, room)
+
+    def prepare(self, learner, run, room):
+        """σ (K), 1/σ (K) and H."""
+        runs, at, size = learner.runs, learner.prepared_at, len(self.std0)
+        rho_at, entropy = self.features.n_features * size, self.entropy0
+        for k in range(size):
+            rho = runs[run, rho_at + k]
+            runs[run, at + k] = finite(self.std0[k] * exp(rho))
+            runs[run, at + size + k] = finite(exp(-rho) / self.std0[k])
+            entropy += rho
+        runs[run, at + 2 * size] = finite(entropy)
+
+    def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
+        """As of `SparseSoftmax`."""
+        size = memory.drawn.shape[2]
+        rho_at = self.features.n_features * size
+        for b in range(size):
+            mean = self.middle[b] + sum_of_row(learner, run, memory.x, i, t, size, b)
+            inverse = finite(exp(-learner.runs[run, rho_at + b]) / self.std0[b])
+            z = (memory.drawn[i, t, b] - mean) * inverse
+            for k in range(memory.x.shape[2]):
+                room.numbers[memory.x[i, t, k] * size + b] = scale * z * inverse
+            room.numbers[rho_at + b] = scale * (z * z - 1.0) + entropy_scale
+        span_rows(memory, i, t, size, room)
+        last = room.spans[0, 0] + 1
+        room.spans[0, 0] = last
+        room.spans[last, 0], room.spans[last, 1] = rho_at, rho_at + size
+        return -1, -1
