@@ -62,8 +62,8 @@ class Engine:
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
-        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``, ``runs``,
-        ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
+        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``,
+        ``runs``, ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
         ``vector_envs``, ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 

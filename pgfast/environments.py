@@ -50,7 +50,7 @@ class Source:
     table: TabularMDP | None = None
     file: Path | None = None
     origin: Any = None  # the object whose method `table` gave the table
-    features: FunctionType | None = None  # the user's own, of what is observed
+    features: Any = None  # the user's own, of what is observed
 
     @property
     def foreign(self) -> Foreign | None:

@@ -140,6 +140,27 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
     },
     "glider": {"env": Glider(), "theta0": [0.3, -0.2, -0.4, -0.3], "lr": 0.03},
     "raft": {"env": Raft(), "std0": [0.4, 0.9], "theta0": list(np.linspace(-0.3, 0.4, 10)), "lr": 0.03},
+    "tiles": {
+        "env": Drift(),
+        "features": "tiles",
+        "feature_parameters": {"tilings": 3, "bins": 2, "low": [-1.5, -1, -1.5, 0], "high": [1.5, 1, 1.5, 1]},
+        "theta0": list(np.linspace(-0.5, 0.4, 3 * 3**4 * 3)),
+        "lr": 0.1,
+    },
+    "tiled raft": {
+        "env": Raft(),
+        "features": "tiles",
+        "feature_parameters": {"bins": 2, "wrap": [False, True, False], "low": [-2, -1, 0], "high": [2, 1, 1]},
+        "std0": [0.4, 0.9],
+        "theta0": list(np.linspace(-0.1, 0.1, 2 * (8 * 3 * 2 * 3 + 1))),
+        "lr": 0.003,
+    },
+    "fourier": {
+        "env": Drift(),
+        "features": "fourier",
+        "feature_parameters": {"order": 1, "low": [-1.5, -1, -1.5, 0], "high": [1.5, 1, 1.5, 1]},
+        "lr": 0.1,
+    },
 }
 SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many runs as to be worth it; the last update
     "batches": {"batch": 17, "runs": 2, "episodes": 38},  # of each has fewer episodes
@@ -169,6 +190,9 @@ SHORT = {  # name: problem, schedule and settings
     "raft batches": ("raft", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
     "raft runs": ("raft", "runs", {"baseline": "batch", "entropy": 0.1}),
     "raft in_loop": ("raft", "in_loop", {"baseline": "value", "entropy": 0.1, "lr": 0.003}),
+    "tiles batches": ("tiles", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
+    "tiles in_loop": ("tiles", "in_loop", {"baseline": "value", "entropy": 0.1}),
+    "tiled raft runs": ("tiled raft", "runs", {"baseline": "batch", "entropy": 0.1}),
     **{
         f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
         for problem, schedule, changes in [
@@ -178,6 +202,7 @@ SHORT = {  # name: problem, schedule and settings
             ("cartpole", "batches", {"baseline": "mean", "runs": 1}),
             ("glider", "batches", {"baseline": "mean", "entropy": 0.1}),
             ("raft", "runs", {"baseline": "batch", "entropy": 0.1, "optimizer": "adam"}),
+            ("fourier", "batches", {"baseline": "value", "entropy": 0.1}),
         ]
     },
 }
@@ -191,6 +216,16 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
     "cartpole batches": ("cartpole", "batches", {"baseline": "value", "episodes": 17, "runs": 1}),
     "glider runs": ("glider", "runs", {"baseline": "value", "returns": "whole", "discount_factor": True}),
     "glider in_loop": ("glider", "in_loop", {"baseline": "mean", "optimizer": "momentum", "lr": 0.0005}),
+    "tiles runs": ("tiles", "runs", {"baseline": "batch", "entropy": 0.1, "discount_factor": True}),
+    "tiles many runs": ("tiles", "many runs", {"baseline": "mean", "returns": "whole", "runs": 32}),
+    "tiled raft batches": ("tiled raft", "batches", {"baseline": "value", "returns": "whole"}),
+    "tiled raft in_loop": (
+        "tiled raft",
+        "in_loop",
+        {"baseline": "value", "entropy": 0.1, "optimizer": "momentum", "lr": 0.0002},
+    ),
+    "fourier runs": ("fourier", "runs", {"baseline": "value", "entropy": 0.1}),
+    "fourier in_loop": ("fourier", "in_loop", {"baseline": "value"}),
     "raft in_loop in single precision": ("raft", "in_loop", {"baseline": "mean", "precision": "float32", "lr": 0.001}),
     "features runs in single precision": ("features", "runs", {"baseline": "batch", "precision": "float32"}),
     "one-hot in_loop in single precision": ("one-hot", "in_loop", {"baseline": "mean", "precision": "float32"}),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import reference_features
 
 from pgfast.random import POLICY, TRAIN, make_key
 
@@ -129,6 +130,22 @@ class Gaussian:
         return np.column_stack([np.zeros((k, len(x))), np.ones(k)]).reshape(-1)
 
 
+class SparseGaussian(Gaussian):
+    """The same with θ (D + 1, K), and features with a 0 at their end, in whose place ρ stands."""
+
+    def distribution(self, x, theta):
+        rows = theta.reshape(-1, len(self.low))
+        return self.middle + x @ rows, self.std0 * np.exp(rows[-1])
+
+    def score(self, x, theta, drawn):
+        mean, std = self.distribution(x, theta)
+        z = (drawn - mean) / std
+        return np.vstack([np.outer(x[:-1], z / std), z**2 - 1]).reshape(-1)
+
+    def entropy_gradient(self, x, theta):
+        return np.append(np.zeros(theta.size - len(self.low)), np.ones(len(self.low)))
+
+
 def one_hot(index, n):
     return np.eye(n)[index]
 
@@ -139,15 +156,19 @@ class Features:
     def __init__(self, engine):
         self.env, self.traits, self.name = engine.source.env, engine.traits, engine.model.name
         self.bias = engine.settings.bias or self.name == "state-action"
+        self.engine, self.sparse = engine, engine.model.sparse
 
     def v(self, observation):
+        if self.engine.settings.features != "auto":
+            x = reference_features.values(self.engine, observation)
+            return np.append(x, [0.0] * (self.sparse and self.name == "gaussian"))
         if self.traits.n_observations is not None:
             return one_hot(observation - self.traits.first_observation, self.traits.n_observations)
         return np.append(np.atleast_1d(observation), [1.0] * self.bias)
 
     def x(self, observation):
         n, first = self.traits.n_actions, self.traits.first_action
-        if self.name == "tabular":
+        if self.name == "tabular" or (self.sparse and self.name == "linear"):
             return np.kron(self.v(observation), np.eye(n))
         if self.name == "gaussian":
             return self.v(observation)
@@ -267,10 +288,11 @@ class Trainer:
 
     def __init__(self, engine, run):
         self.settings, self.env, self.traits, self.run = engine.settings, engine._problem.env, engine.traits, run
-        self.precision = "float64" if engine.model.tabular else engine.settings.precision
+        self.precision = engine.settings.precision if engine.model.width else "float64"
         self.features = Features(engine)
         real = engine.model.name == "gaussian"
-        self.policy = Gaussian(self.env.action_space, self.settings.std0) if real else Softmax(self.traits)
+        gaussian = SparseGaussian if engine.model.sparse else Gaussian
+        self.policy = gaussian(self.env.action_space, self.settings.std0) if real else Softmax(self.traits)
         self.theta = engine.theta[run].reshape(-1)
         self.weights = np.zeros(engine.model.n_values)  # of the learned baseline
         self.rule, self.value_rule = StepRule(engine.settings), StepRule(engine.settings)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pgfast.cli import bench, cache, check, environments, evaluate, exact, explain, gradcheck, train
+from pgfast.cli import bench, cache, check, environments, evaluate, exact, explain, features, gradcheck, train
 from pgfast.cli.app import App
 
 app = App(
@@ -41,6 +41,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(environments.envs)
 app.command()(environments.info)
+app.command()(features.features)
 app.command()(check.check)
 app.command()(exact.exact)
 app.command()(gradcheck.gradcheck)

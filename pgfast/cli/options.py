@@ -13,7 +13,7 @@ import typer
 from pgfast.errors import PgfastError
 from pgfast.settings import Settings
 
-_NOT_OPTIONS = ("env", "env_parameters")
+_NOT_OPTIONS = ("env", "env_parameters", "feature_parameters")
 
 ENV = typer.Argument(help="An id (see `pgfast envs`), or a file: my_env.py, my_env.py:MyEnv.")
 Env = Annotated[str, ENV]
@@ -25,11 +25,23 @@ Parameters = Annotated[
 ]
 
 
+_FeatureParameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature-parameter", "-F", metavar="NAME=VALUE", help="A parameter of the features; may be repeated."
+    ),
+]
+
+
 def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for every setting; it receives those as ``**settings``, None where not given."""
     own = inspect.signature(command, eval_str=True)
     parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    parameters += [_option(field) for field in fields(Settings) if field.name not in _NOT_OPTIONS]
+    for field in fields(Settings):
+        if field.name not in _NOT_OPTIONS:
+            parameters.append(_option(field))
+        if field.name == "features":
+            parameters.append(_parameter("feature_parameters", _FeatureParameters))
     command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
@@ -46,8 +58,11 @@ def _option(field: Field[Any]) -> inspect.Parameter:
         show_default=False,
     )
     kind: Any = bool if switch else str
-    annotation: Any = Annotated[kind | None, option]
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    return _parameter(field.name, Annotated[kind | None, option])
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _metavar(annotation: str) -> str:
@@ -62,6 +77,8 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     for name in ("theta0", "std0"):
         if name in chosen:
             chosen[name] = numbers(name, chosen[name])
+    if "feature_parameters" in chosen:
+        chosen["feature_parameters"] = parameters(chosen["feature_parameters"], "-F")
     return chosen
 
 
@@ -75,14 +92,14 @@ def numbers(name: str, text: str) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def parameters(pairs: list[str] | None) -> dict[str, Any]:
+def parameters(pairs: list[str] | None, flag: str = "-E") -> dict[str, Any]:
     """``["slip=0.1", …]`` as {"slip": 0.1, …}: numbers, true and false are read as such, and ``desc=@lake.txt`` is the
     text in that file."""
     out: dict[str, Any] = {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
         if not sign or not name:
-            raise PgfastError(f"-E {pair} has no value: write it as -E name=value.")
+            raise PgfastError(f"{flag} {pair} has no value: write it as {flag} name=value.")
         out[name.strip()] = _value(value.strip())
     return out
 

@@ -66,5 +66,5 @@ def polynomial(inputs: Inputs, *, degree: int = 2, scaled: bool = True, low: Any
     number = {c: r for r, c in enumerate(products)}
     parent = np.array([number[c[:-1]] for c in products])
     factor = np.array([c[-1] if c else 0 for c in products])
-    bounds = inputs.scale(low, high) if scaled else (np.zeros(inputs.size), np.ones(inputs.size))
-    return Polynomial(inputs.shape, count, inputs.size, parent, factor, *bounds, int(bool(scaled)))
+    least, inverse = inputs.scale(low, high) if scaled else (np.zeros(inputs.size), np.ones(inputs.size))
+    return Polynomial(inputs.shape, count, inputs.size, parent, factor, least, inverse, int(bool(scaled)))

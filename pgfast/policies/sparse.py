@@ -2,8 +2,8 @@
 are altogether.
 
 Row j of θ belongs to feature j: the preferences of all actions, or the means of all numbers of a real action, are the
-sums of the active rows. Lanes look them up in θ itself; nothing is derived from it but what a Gaussian policy's standard
-deviations are.
+sums of the active rows. Lanes look them up in θ itself; nothing is derived from it but a Gaussian policy's standard
+deviations.
 
 D features, T of them active; A actions, K numbers of a real action; L = LANES.
 """
