@@ -33,6 +33,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["bodies", "choices", "probe"],
     ["faults", "independence", "obstacles", "rehearsal", "rendering"],
     ["sample"],
+    ["state_features"],
     ["models", "optimum", "players"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],

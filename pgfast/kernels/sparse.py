@@ -72,11 +72,11 @@ def settle_and_weigh(n, algorithm, lanes):
 
 @gather_kernel
 def write_down(n, row, rows, ring):
-    """Rows (R, L) of this turn into the R L entries of a ring from row · R L on."""
-    first = row * rows.shape[0] * LANES
-    for r in range(rows.shape[0]):
-        for i in range(n):
-            ring[np.uint64(first + r * LANES + i)] = rows[r, i]
+    """Rows (R, L) of this turn into ring[:, row], of shape (L, R). What belongs to a lane stands together: an episode
+    is gone over lane by lane."""
+    for i in range(n):
+        for r in range(rows.shape[0]):
+            ring[i, row, r] = rows[r, i]
 
 
 @leaf
@@ -84,30 +84,30 @@ def see_episode(tape, i, w, accounts, account):
     """List the rows of θ that the episode in lane i touches."""
     count = accounts.seen[account, 0]
     for t in range(steps_of(w.lanes, i)):
-        k = ((w.memory.since[i] + t) & tape.last) * tape.n_active * LANES + i
-        for j in range(tape.n_active):
-            count = see(accounts, account, np.int64(tape.active[k + j * LANES]), count)
-    if tape.n_coefficients > tape.width:
+        row = (w.memory.since[i] + t) & tape.last
+        for j in range(tape.active.shape[2]):
+            count = see(accounts, account, np.int64(tape.active[i, row, j]), count)
+    if tape.c.shape[2] > tape.width:
         count = see(accounts, account, tape.n_features, count)
     accounts.seen[account, 0] = count
 
 
 @leaf
-def add_step(tape, k, first, b, x, sums):
-    """x to coefficient b of the rows of θ that are active at entry k of the tape, in a block of sums."""
+def add_step(tape, i, row, first, b, x, sums):
+    """x to coefficient b of the rows of θ that are active at a turn of lane i, in a block of sums."""
     if b < tape.width:
-        for j in range(tape.n_active):
-            sums[first + np.int64(tape.active[k + j * LANES]) * tape.width + b] += x
+        for j in range(tape.active.shape[2]):
+            sums[first + np.int64(tape.active[i, row, j]) * tape.width + b] += x
     else:
         sums[first + tape.n_features * tape.width + b - tape.width] += x
 
 
 @leaf
-def tape_estimate(tape, learner, run, k):
-    """v̂ at entry k of the tape."""
+def estimate(tape, learner, run, i, row):
+    """v̂ at a turn of lane i."""
     v = 0.0
-    for j in range(tape.n_active):
-        v += learner.runs[run, learner.weights_at + np.int64(tape.active[k + j * LANES])]
+    for j in range(tape.active.shape[2]):
+        v += learner.runs[run, learner.weights_at + np.int64(tape.active[i, row, j])]
     return v
 
 
@@ -118,40 +118,36 @@ def go_back(tape, algorithm, learner, value, i, w, accounts, account):
     total, run = w.lanes.returns[1, i], w.memory.run[i]
     for t in range(steps_of(w.lanes, i) - 1, -1, -1):
         row = (w.memory.since[i] + t) & tape.last
-        k, c = row * tape.n_active * LANES + i, row * tape.n_coefficients * LANES + i
-        g = fma(algorithm.gamma, g, tape.reward[row * LANES + i])
+        g = fma(algorithm.gamma, g, tape.reward[i, row])
         weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
         if algorithm.fits_value == 1:
-            value = tape_estimate(tape, learner, run, k)
-            for j in range(tape.n_active):
-                sums[accounts.value_at + np.int64(tape.active[k + j * LANES])] += g - value
+            value = estimate(tape, learner, run, i, row)
+            for j in range(tape.active.shape[2]):
+                sums[accounts.value_at + np.int64(tape.active[i, row, j])] += g - value
         credit = total if algorithm.whole_return == 1 else g
         credited += credit
-        for b in range(tape.n_coefficients):
-            z = weight * tape.c[c + b * LANES]
-            bonus = tape.q[c + b * LANES] if algorithm.entropy != 0.0 else 0.0
-            add_step(tape, k, 0, b, fma(credit - value, z, bonus), sums)
+        for b in range(tape.c.shape[2]):
+            z = weight * tape.c[i, row, b]
+            bonus = tape.q[i, row, b] if algorithm.entropy != 0.0 else 0.0
+            add_step(tape, i, row, 0, b, fma(credit - value, z, bonus), sums)
             if accounts.counts == 1:
-                add_step(tape, k, accounts.scores_at, b, z, sums)
-                add_step(tape, k, accounts.returns_at, b, total * z, sums)
+                add_step(tape, i, row, accounts.scores_at, b, z, sums)
+                add_step(tape, i, row, accounts.returns_at, b, total * z, sums)
     return credited
 
 
 class Sparse(NamedTuple):
-    """What the lanes of a thread remember of their episodes: a ring of turns, a row for each.
-
-    S is a power of two: a turn's row is the turn's number modulo S; row r of R of it begins at (row R + r) L."""
+    """What the lanes of a thread remember of their episodes: each a ring of turns, S of them, a power of two; a turn's
+    row is its number modulo S."""
 
     n_features: int
-    n_active: int
     width: int  # B
-    n_coefficients: int
     last: int  # S − 1
     powers: Any  # float64 (S,): γᵗ
-    active: Any  # uint32 (S T L,)
-    c: Any  # float64 (S C L,)
-    q: Any  # float64 (S C L,)
-    reward: Any  # float64 (S L,)
+    active: Any  # uint32 (L, S, T)
+    c: Any  # float64 (L, S, C)
+    q: Any  # float64 (L, S, C): coefficients of what an entropy bonus adds
+    reward: Any  # float64 (L, S)
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
@@ -166,7 +162,7 @@ class Sparse(NamedTuple):
             weigh_entropy(policy, n, algorithm.entropy, lanes, m)
             write_down(n, row, m.q, self.q)
         for i in range(n):
-            self.reward[row * LANES + i] = lanes.reward[i]
+            self.reward[i, row] = lanes.reward[i]
         full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
         return full, waiting
 
@@ -197,12 +193,12 @@ class Sparse(NamedTuple):
         move_sparse_lane(w.memory, source, target)
         for turn in range(w.memory.since[source], w.lanes.control[TURN]):
             row = turn & self.last
-            for r in range(row * self.n_active, (row + 1) * self.n_active):
-                self.active[r * LANES + target] = self.active[r * LANES + source]
-            for r in range(row * self.n_coefficients, (row + 1) * self.n_coefficients):
-                self.c[r * LANES + target] = self.c[r * LANES + source]
-                self.q[r * LANES + target] = self.q[r * LANES + source]
-            self.reward[row * LANES + target] = self.reward[row * LANES + source]
+            self.reward[target, row] = self.reward[source, row]
+            for j in range(self.active.shape[2]):
+                self.active[target, row, j] = self.active[source, row, j]
+            for b in range(self.c.shape[2]):
+                self.c[target, row, b] = self.c[source, row, b]
+                self.q[target, row, b] = self.q[source, row, b]
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""
@@ -211,11 +207,10 @@ class Sparse(NamedTuple):
     def grown(self, gamma, turn):
         """The same ring with twice as many turns; `turn` is the next one."""
         size = len(self.powers)
-        ring = make_sparse(self.n_features, self.n_active, self.width, self.n_coefficients, gamma, 2 * size)
+        ring = make_sparse(self.n_features, self.active.shape[2], self.width, self.c.shape[2], gamma, 2 * size)
         turns = np.arange(turn - size, turn)
         for name in ("active", "c", "q", "reward"):
-            new, old = getattr(ring, name).reshape(2 * size, -1), getattr(self, name).reshape(size, -1)
-            new[turns % (2 * size)] = old[turns % size]
+            getattr(ring, name)[:, turns % (2 * size)] = getattr(self, name)[:, turns % size]
         return ring
 
 
@@ -224,13 +219,18 @@ def make_sparse(n_features: int, n_active: int, width: int, n_coefficients: int,
     capacity = 1 << (capacity - 1).bit_length()
     return Sparse(
         n_features=n_features,
-        n_active=n_active,
         width=width,
-        n_coefficients=n_coefficients,
         last=capacity - 1,
         powers=gamma ** np.arange(capacity, dtype=float),
-        active=np.zeros(capacity * n_active * LANES, np.uint32),
-        c=np.zeros(capacity * n_coefficients * LANES),
-        q=np.zeros(capacity * n_coefficients * LANES),
-        reward=np.zeros(capacity * LANES),
+        active=_rings(capacity, n_active, np.uint32),
+        c=_rings(capacity, n_coefficients),
+        q=_rings(capacity, n_coefficients),
+        reward=_rings(capacity, 1).reshape(LANES, -1),
     )
+
+
+def _rings(capacity: int, width: int, dtype: Any = float) -> np.ndarray:
+    """Zeros, (L, capacity and a cache line more, width): rings whose distance is a power of two would all want the same
+    places in the caches."""
+    line = -(-64 // (width * np.dtype(dtype).itemsize))
+    return np.zeros((LANES, capacity + line, width), dtype)
