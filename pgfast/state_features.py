@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -16,8 +17,10 @@ from pgfast.features.function import from_function
 from pgfast.features.inputs import Inputs
 from pgfast.features.observation import Observation, OneHot
 from pgfast.files import load_function
-from pgfast.probe import Traits
+from pgfast.foreign import Foreign
+from pgfast.probe import Traits, random_reals
 from pgfast.protocol import activate, write
+from pgfast.random import make_key
 from pgfast.settings import Settings
 
 AUTO = "auto"
@@ -89,7 +92,35 @@ def _inputs(env: Any, traits: Traits, settings: Settings) -> Inputs:
         discrete=traits.n_observations or 0,
         bias=settings.bias,
         bytes_each=8 * (outputs + 1) * (3 * settings.runs + 8),  # θ, its moments, sums of a batch and room for a step
+        played=partial(_random_play, env, traits),
     )
+
+
+def _random_play(env: Any, traits: Traits, steps: int) -> np.ndarray:
+    """Observations of so many steps of random actions, (steps, k), in plain Python; always the same ones."""
+    if isinstance(env, Foreign):
+        raise PgfastError(
+            f"{traits.label} is stepped by somebody else and can't be played beforehand: give the feature parameters "
+            f"mean and std (-F mean=… -F std=…)."
+        )
+    rng, found, state, t = np.random.default_rng(0), [], None, 0
+    episode = 0
+    while len(found) < steps:
+        if state is None:
+            state, t = env.reset(make_key(episode=episode)), 0
+        found.append(np.ravel(env.observe(state) if hasattr(env, "observe") else state))
+        t += 1
+        state, _, terminated = env.step(state, _random_action(env.action_space, rng), make_key(episode=episode, step=t))
+        if terminated or t >= traits.max_steps:
+            state, episode = None, episode + 1
+    return np.array(found, float)
+
+
+def _random_action(space: Any, rng: np.random.Generator) -> Any:
+    if isinstance(space, Discrete):
+        return int(space.start) + int(rng.integers(space.n))
+    numbers = random_reals(space, rng, 1)[:, 0].tolist()
+    return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
 def _as_floats(observation: Any) -> Any:

@@ -111,6 +111,23 @@ def test_aggregation() -> None:
     np.testing.assert_array_equal(found(states, np.arange(1, 1001))[:, 0], np.arange(1000) // 100)
 
 
+def test_normalised_observations() -> None:
+    given = engine_for("normalised", mean=[0.5, 2.0], std=[2.0, 0.01], clip=3.0)
+    expected = np.clip((POINTS - [0.5, 2.0]) / [2.0, 0.01], -3.0, 3.0)
+    np.testing.assert_allclose(found(given, POINTS), np.column_stack([expected, np.ones(len(POINTS))]), rtol=1e-12)
+    with pytest.raises(PgfastError, match="can't be played beforehand: give the feature parameters mean and std"):
+        engine_for("normalised")
+
+
+def test_normalised_by_random_play() -> None:
+    """Always the same, and within what can be observed."""
+    one, other = (Engine(problems.Glider(), features="normalised").model.policy.features for _ in range(2))
+    np.testing.assert_array_equal(one.mean, other.mean)
+    np.testing.assert_array_equal(one.inverse, other.inverse)
+    assert np.all(abs(one.mean) < 1.8)  # where episodes end
+    assert np.all(1 / one.inverse < 2 * 1.8)
+
+
 def test_observations_beyond_their_bounds() -> None:
     far, near = np.array([[-9.0, 9.0]]), np.array([[-1.0, 2.5]])
     for name in ("fourier", "rbf", "tiles", "aggregation"):

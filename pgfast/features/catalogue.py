@@ -10,6 +10,7 @@ from pgfast.errors import PgfastError, unknown
 from pgfast.features.aggregation import aggregation
 from pgfast.features.fourier import fourier
 from pgfast.features.inputs import Inputs
+from pgfast.features.normalised import normalised
 from pgfast.features.observation import bias, observation, one_hot
 from pgfast.features.polynomial import polynomial
 from pgfast.features.radial import rbf
@@ -18,6 +19,7 @@ from pgfast.features.tiles import tiles
 FEATURES: dict[str, Callable[..., Any]] = {
     "bias": bias,
     "observation": observation,
+    "normalised": normalised,
     "one-hot": one_hot,
     "aggregation": aggregation,
     "polynomial": polynomial,

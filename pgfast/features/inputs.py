@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Inputs:
     discrete: int  # how many there are of discrete observations; 0: they are real numbers
     bias: bool  # a constant feature is wanted
     bytes_each: int  # that training needs for one feature
+    played: Callable[[int], np.ndarray]  # observations of so many steps of random play, (steps, k)
 
     @property
     def size(self) -> int:
