@@ -63,8 +63,8 @@ class Engine:
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
         ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``,
-        ``runs``, ``precision``, ``max_steps``, ``theta0``, ``std0``, ``bias``, ``log_every``, ``evaluation_episodes``,
-        ``vector_envs``, ``asynchronous``, ``env_parameters``.
+        ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``std0``, ``bias``, ``log_every``,
+        ``evaluation_episodes``, ``vector_envs``, ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 
     Raises
@@ -118,6 +118,8 @@ class Engine:
         check(settings)
         self.settings = settings
         self.source = source
+        if settings.horizon is not None and source.foreign is not None:
+            raise PgfastError(f"horizon is {settings.horizon}, but {source.label} has one time limit: give max_steps.")
         self.traits: Traits = probe(source, settings.max_steps)
         self.model: Model = build(source.env, self.traits, settings, source.features)
         values = self.model.n_values if settings.baseline == "value" else 0
@@ -199,8 +201,10 @@ class Engine:
             raise PgfastError(
                 "This engine knows a simulation's spaces and can't play it: it learns by its agent, engine.agent()."
             )
-        make = Job if self._played is None else self._played.job
-        return make(self._problem, learner, self.settings.runs, first, last, **choices)
+        make, problem = Job if self._played is None else self._played.job, self._problem
+        if self.settings.horizon is not None and choices.get("learn", True):
+            problem = replace(problem, traits=replace(self.traits, max_steps=self.settings.horizon))
+        return make(problem, learner, self.settings.runs, first, last, **choices)
 
     def compile(self, *, everything: bool = False, announce: Callable[[], None] | None = None) -> Preparation:
         """Compile what `learn` and `evaluate` need now, or load it from the cache, rather than when it is first needed;

@@ -27,6 +27,8 @@ FOREIGN: dict[str, Any] = {  # what Gymnasium steps is slower by orders of magni
 
 _LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them
 
+_TILES = {"features": "tiles", "baseline": "value", "batch": 64}  # where an action depends on where one is
+
 PRESETS: dict[str, dict[str, Any]] = {
     "ShortCorridor": {
         "policy": "state-action",
@@ -43,6 +45,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "FrozenLake8x8-v1": {"baseline": "value", "lr": 0.05, "batch": 1024, "episodes": 3_000_000, "entropy": 3e-4},
     "CliffWalking-v1": {**_LONG, "gamma": 0.99, "episodes": 2_000_000, "entropy": 0.4, "max_steps": 200},
     "CliffWalkingSlippery-v1": {**_LONG, "batch": 1024, "episodes": 2_000_000, "entropy": 0.1, "max_steps": 200},
+    "MountainCar-v0": {**_TILES, "gamma": 0.995, "lr_value": 20.0, "lr": 0.01, "horizon": 5_000},
+    "MountainCarContinuous-v0": {
+        **_TILES,
+        "gamma": 0.995,
+        "lr_value": 5.0,
+        "lr": 0.03,
+        "std0": 2.0,
+        "episodes": 10_000,
+    },
+    "Pendulum-v1": {**_TILES, "gamma": 0.95, "lr": 0.01, "lr_value": 2.0, "episodes": 20_000},
     "Acrobot-v1": {"baseline": "batch", "batch": 256, "lr": 0.05},
     "DynamicPricing": {**_LONG, "lr": 0.05, "batch": 1024, "episodes": 1_000_000},
     "LostSales": {**_LONG, "gamma": 0.9, "batch": 1024, "episodes": 1_000_000},
@@ -66,8 +78,11 @@ _FEATURED = ("auto", "linear", "gaussian")  # policies
 
 def preset(name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The settings for an environment's name, on top of the defaults; `foreign` where Gymnasium steps it. Features are
-    left out where those `chosen` have others, or a policy that takes none."""
+    left out where those `chosen` have others, or a policy that takes none, and a horizon where Gymnasium ends
+    episodes."""
     found, given = {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {})}, chosen or {}
+    if foreign:
+        found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):
         found.pop("feature_parameters", None)
     if given.get("policy", "auto") not in _FEATURED:

@@ -64,6 +64,9 @@ class Settings:
     )
     seed: Annotated[int, Ge(0), Lt(2**64)] = _choice(0, "Everything random is a function of it.")
     max_steps: Annotated[int, Ge(1), Lt(2**32)] | None = _choice(None, "Steps after which an episode is truncated.")
+    horizon: Annotated[int, Ge(1), Lt(2**32)] | None = _choice(
+        None, "The same in training only, where luck needs longer than a trained policy does."
+    )
     vector_envs: Annotated[int, Ge(1), Le(64)] | None = _choice(
         None, "Environments stepped together, up to 64, where Gymnasium steps them; 8 if not given."
     )

@@ -103,8 +103,8 @@ def _random_play(env: Any, traits: Traits, steps: int) -> np.ndarray:
             f"{traits.label} is stepped by somebody else and can't be played beforehand: give the feature parameters "
             f"mean and std (-F mean=… -F std=…)."
         )
-    rng, found, state, t = np.random.default_rng(0), [], None, 0
-    episode = 0
+    rng, state, t, episode = np.random.default_rng(0), None, 0, 0
+    found: list[np.ndarray] = []
     while len(found) < steps:
         if state is None:
             state, t = env.reset(make_key(episode=episode)), 0
@@ -118,7 +118,7 @@ def _random_play(env: Any, traits: Traits, steps: int) -> np.ndarray:
 
 def _random_action(space: Any, rng: np.random.Generator) -> Any:
     if isinstance(space, Discrete):
-        return int(space.start) + int(rng.integers(space.n))
+        return int(space.start) + int(rng.integers(int(space.n)))
     numbers = random_reals(space, rng, 1)[:, 0].tolist()
     return tuple(numbers) if len(numbers) > 1 else numbers[0]
 

@@ -21,6 +21,7 @@ ONLINE: dict[str, tuple[str, dict[str, Any]]] = {  # name: problem and settings 
     "tabular": ("tabular", {"discount_factor": True, "entropy": 0.1}),
     "tabular, all entries move": ("tabular", {"optimizer": "momentum"}),
     "real actions": ("raft", {"lr": 0.01, "entropy": 0.1}),
+    "tiles": ("tiles", {"entropy": 0.1}),
 }
 
 

@@ -11,11 +11,13 @@ import pytest
 import reference_features
 from commands import answer
 from gymnasium.spaces import Box, Discrete
+from reference import softmax
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import PolynomialFeatures
 
 from pgfast import Engine, PgfastError
 from pgfast.features.catalogue import FEATURES, described, options
+from pgfast.gradcheck import check_gradient
 from pgfast.kernels.batches import work_on_batches
 from pgfast.state_features import values_at
 
@@ -153,6 +155,28 @@ def test_a_users_own_function(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found(other, POINTS), np.column_stack([2 * POINTS[:, 0], np.ones(len(POINTS))]))
     other.save(tmp_path / "two")
     assert Engine.load(tmp_path / "two").model.policy.features.n_features == 2
+
+
+@pytest.mark.slow
+def test_an_estimate_with_tiles_is_the_gradient() -> None:
+    """On average that of the policy gradient theorem, which is the slope of the exact J; see `check_gradient`."""
+    found = check_gradient(
+        problems.random_mdp(), features="tiles", feature_parameters={"tilings": 2, "bins": 2}, gamma=0.9,
+        discount_factor=True, baseline="none", estimates=1000, batch=4,
+    )  # fmt: skip
+    assert found.theta.shape == (2 * 3 * 3,)
+    assert found.ok
+
+
+@pytest.mark.slow
+def test_predictions() -> None:
+    theta = RNG.normal(size=8 * 81 * 3).tolist()
+    engine = Engine.for_spaces(SQUARE, Discrete(3), features="tiles", theta0=theta)
+    x = np.array([reference_features.tiles(u) for u in unit(POINTS)])
+    h = x @ np.reshape(theta, (-1, 3))
+    np.testing.assert_allclose(engine.probabilities(POINTS), np.array([softmax(row) for row in h]), rtol=1e-12)
+    np.testing.assert_array_equal(engine.predict(POINTS, deterministic=True), h.argmax(axis=1))
+    assert engine.predict(POINTS[3], deterministic=True) == h[3].argmax()
 
 
 # ---- what they cost

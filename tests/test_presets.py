@@ -19,6 +19,31 @@ def test_settings_that_are_not_given_are_the_default():
     assert preset("Gridworld") == {**DEFAULT, "lr": 0.1}
 
 
+def test_features_that_are_chosen_take_the_place_of_the_preset_ones():
+    tiles = preset("MountainCar-v0")
+    assert (tiles["features"], tiles["horizon"]) == ("tiles", 5_000)
+    PRESETS["Tiled"] = {"features": "tiles", "feature_parameters": {"bins": 4}}
+    try:
+        assert "feature_parameters" not in preset("Tiled", chosen={"features": "fourier"})
+        assert preset("Tiled", chosen={"features": "tiles"})["feature_parameters"] == {"bins": 4}
+        assert "features" not in preset("Tiled", chosen={"policy": "state-action"})
+    finally:
+        del PRESETS["Tiled"]
+    assert "horizon" not in preset("MountainCar-v0", foreign=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("MountainCar-v0", -115), ("MountainCarContinuous-v0", 90), ("Pendulum-v1", -300), ("Acrobot-v1", -100)],
+)
+def test_presets_of_classic_control_reach_what_counts_as_solved(name, least):
+    """Gymnasium's thresholds, or what is commonly taken for one."""
+    engine = Engine(name)
+    engine.learn()
+    assert engine.evaluate(1000).mean >= least
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_presets_lead_to_the_optimum(name):

@@ -296,7 +296,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_real_actions_through_gymnasium_play_as_compiled() -> None:
     """False alarms: 6e-7, five standard errors."""
-    settings = {"theta0": [0.1, -0.4, -0.2, 0.1, -0.3], "batch": 16, "vector_envs": 5}
+    settings = {"features": "observation", "theta0": [0.1, -0.4, -0.2, 0.1, -0.3], "batch": 16, "vector_envs": 5}
     a = Engine("Pendulum-v1", **settings).evaluate(2000)
     engine = Engine(lambda: gymnasium.make("Pendulum-v1"), **settings)
     assert engine.model.name == "gaussian"
