@@ -45,7 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "FrozenLake8x8-v1": {"baseline": "value", "lr": 0.05, "batch": 1024, "episodes": 3_000_000, "entropy": 3e-4},
     "CliffWalking-v1": {**_LONG, "gamma": 0.99, "episodes": 2_000_000, "entropy": 0.4, "max_steps": 200},
     "CliffWalkingSlippery-v1": {**_LONG, "batch": 1024, "episodes": 2_000_000, "entropy": 0.1, "max_steps": 200},
-    "MountainCar-v0": {**_TILES, "gamma": 0.995, "lr_value": 20.0, "lr": 0.01, "horizon": 5_000},
+    "MountainCar-v0": {**_TILES, "gamma": 0.995, "lr_value": 20.0, "lr": 0.01, "episodes": 100_000, "horizon": 5_000},
     "MountainCarContinuous-v0": {
         **_TILES,
         "gamma": 0.995,
