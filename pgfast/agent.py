@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pgfast import storage
+from pgfast.algorithms.exact import EXACT
 from pgfast.embedded import Episodes, Online, Part
 from pgfast.errors import PgfastError, unknown
 
@@ -30,6 +31,11 @@ class Agent:
         if engine.settings.runs != 1:
             raise PgfastError(
                 f"runs is {engine.settings.runs}: an agent has one policy, so make the engine with runs=1."
+            )
+        if engine.settings.algorithm in EXACT and learn is not None:
+            raise PgfastError(
+                f"algorithm is {engine.settings.algorithm!r}, which learns nothing from what an agent sees: call "
+                f"engine.learn() and take agent(learn=None), or choose reinforce."
             )
         self.engine = engine
         self.learn = learn

@@ -16,18 +16,22 @@ LARGE = 256  # numbers from which on code is loaded sooner than Python has made 
 def new_learner(model: Model, settings: Settings, values: int) -> Learner:
     """A learner that has seen nothing, with `values` weights of a learned baseline."""
     learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
-    room = make_room(model.n_parameters, values, model.n_outputs)
     alike = model.tabular and np.ndim(settings.theta0) == 0
-    if alike:
-        span_first(room, model.n_actions)
-    with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
-        compiled = model.n_prepared > LARGE and not alike
-        (derive if compiled else derive.function)(model.policy, learner, room)
-    if alike:
-        spread(model.policy, learner)
+    derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)
     learner.runs[1:, prepared] = learner.runs[0, prepared]  # all runs start alike
     return learner
+
+
+def derive_lanes(model: Model, learner: Learner, values: int, *, compiled: bool, alike: bool = False) -> None:
+    """What lanes use, from θ of the first run; `alike` where a table has the same number everywhere."""
+    room = make_room(model.n_parameters, values, model.n_outputs)
+    if alike:
+        span_first(room, model.n_actions)
+    with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
+        (derive if compiled else derive.function)(model.policy, learner, room)
+    if alike:
+        spread(model.policy, learner)
 
 
 def _first_theta(model: Model, settings: Settings) -> np.ndarray:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from pgfast.algorithms.exact import EXACT
 from pgfast.algorithms.reinforce import BASELINES
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.step_rules import RULES
 from pgfast.settings import Settings
 
-ALGORITHMS = {"reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)"}
+ALGORITHMS = {
+    "reinforce": "REINFORCE (Williams 1992; Sutton & Barto 2018, section 13.3)",
+    **{name: algorithm.title for name, algorithm in EXACT.items()},
+}
+_EXACTLY = {  # what an exact algorithm has to have, and why
+    "runs": (1, "nothing is drawn, so all runs would be the same"),
+    "baseline": ("none", "a baseline lowers the variance of estimates, and nothing is estimated"),
+    "returns": ("to-go", "no episode is played whose returns could be credited"),
+    "in_loop": (False, "no episode is played that θ could move in"),
+    "optimizer": ("sgd", "its update is a plain step"),
+    "discount_factor": (True, "the exact gradient weighs step t by γᵗ"),
+    "precision": ("float64", "it computes in double precision"),
+}
 
 
 def check(settings: Settings) -> None:
     """Raise PgfastError for the first that can't be served."""
     if settings.algorithm not in ALGORITHMS:
         raise unknown("algorithm", settings.algorithm, ALGORITHMS)
+    if settings.algorithm in EXACT:
+        _check_exact(settings)
     if settings.baseline not in BASELINES:
         raise unknown("baseline", settings.baseline, BASELINES)
     if settings.optimizer not in RULES:
@@ -29,3 +44,19 @@ def check(settings: Settings) -> None:
             f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so it must be "
             f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
         )
+
+
+def _check_exact(settings: Settings) -> None:
+    """Raise PgfastError for what says nothing to an algorithm that computes with the environment's model."""
+    name = settings.algorithm
+    for choice, (allowed, why) in _EXACTLY.items():
+        given = getattr(settings, choice)
+        if given != allowed:
+            raise PgfastError(f"{choice} is {given!r}, but with {name} {why}: it must be {allowed!r}, or be left out.")
+    if EXACT[name].entropy != (settings.entropy > 0.0):
+        other = (
+            name.replace("exact-entropy", "exact") if EXACT[name].entropy else name.replace("exact", "exact-entropy")
+        )
+        instead = f", or choose {other}" if other in EXACT else ""
+        must = "more than 0" if EXACT[name].entropy else "0"
+        raise PgfastError(f"entropy is {settings.entropy}: with {name} it must be {must}{instead}.")

@@ -9,7 +9,16 @@ import numpy as np
 
 from pgfast.kernels.learner import EPISODES
 from pgfast.results import Curve, Evaluation, Interval, Progress, interval, interval_of
+from pgfast.settings import Settings
 from pgfast.training import Job, Rows, read_log, total_steps
+
+MOST_POINTS = 100  # of a learning curve, where the user doesn't say
+
+
+def points_apart(settings: Settings, episodes: int) -> int:
+    """Episodes between two points of a curve, a multiple of the batch."""
+    apart = settings.log_every or max(1, math.ceil(episodes / MOST_POINTS))
+    return -(-apart // settings.batch) * settings.batch
 
 
 class Recorder:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pgfast import spaces, storage
+from pgfast.algorithms.exact import EXACT
 from pgfast.algorithms.reinforce import make_reinforce
 from pgfast.beginning import new_learner
 from pgfast.choices import check
 from pgfast.compiler import Preparation
-from pgfast.curves import Recorder, evaluation, final_return
+from pgfast.curves import Recorder, evaluation, final_return, points_apart
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
 from pgfast.features import OneHot
@@ -34,10 +35,9 @@ from pgfast.training import Job, Problem, failures, read_log, total_steps
 
 if TYPE_CHECKING:
     from pgfast.agent import Agent, Learning
+    from pgfast.exact import Ascent
     from pgfast.inference import Predictor
     from pgfast.vector import Played
-
-MOST_POINTS = 100  # of a learning curve, where the user doesn't say
 
 
 class Engine:
@@ -50,7 +50,7 @@ class Engine:
         `pgfast.make`, or a NamedTuple of the environment protocol), a `TabularMDP`, or a Gymnasium environment, a
         vector of them, or a function that makes one.
     algorithm : str
-        ``"reinforce"``.
+        ``"reinforce"``, or one of `pgfast.algorithms.exact`, such as ``"exact-npg"``.
     policy : str
         ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"`` or, for real actions, ``"gaussian"``.
     gamma : float in [0, 1]
@@ -95,7 +95,7 @@ class Engine:
         for name in ("theta0", "std0"):
             if isinstance(chosen.get(name), np.ndarray | list | tuple):
                 chosen[name] = np.ravel(chosen[name]).tolist()
-        self._start(source, validated(**{**preset(source.name, source.foreign is not None, chosen), **chosen,
+        self._start(source, validated(**{**preset(source.name, source.foreign is not None, chosen, algorithm), **chosen,
                                          "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
 
@@ -122,7 +122,13 @@ class Engine:
             raise PgfastError(f"horizon is {settings.horizon}, but {source.label} has one time limit: give max_steps.")
         self.traits: Traits = probe(source, settings.max_steps)
         self.model: Model = build(source.env, self.traits, settings, source.features)
+        self._ascent: Ascent | None = None
+        if settings.algorithm in EXACT:
+            from pgfast.exact_training import ascent_of
+
+            self._ascent = ascent_of(settings, source, self.traits, self.model)
         values = self.model.n_values if settings.baseline == "value" else 0
+        batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
         self._problem = Problem(
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
             traits=self.traits,
@@ -133,7 +139,7 @@ class Engine:
             ),
             optimisation=Optimisation(
                 step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
-                settings.lr, settings.lr_value, settings.batch,
+                settings.lr, settings.lr_value, batch,
             ),
             seed=settings.seed,
             values=values,
@@ -241,7 +247,16 @@ class Engine:
         clock = self._learner.clock
         alive = clock[:, FAILED] < 0
         first = int(clock[alive, EPISODES].max()) if alive.any() else int(clock[:, EPISODES].max())
-        every = self._points_apart(count)
+        every = points_apart(self.settings, count)
+        if self._ascent is not None:
+            from pgfast.exact_training import learn_exactly
+
+            try:
+                return learn_exactly(
+                    self._ascent, self._problem, self._learner, self.settings.batch, count, every, callback
+                )
+            finally:
+                self._forget()
         steps_before = total_steps(self._learner)
         self._learner = self._learner._replace(log=make_log(self.settings.runs, -(-count // every)))
         job = self._job(self._learner, first, first + count, log_every=every, threads=threads)
@@ -272,11 +287,6 @@ class Engine:
         """The policy has changed: what predicts reads it anew."""
         if self._predictor is not None:
             self._predictor.forget()
-
-    def _points_apart(self, episodes: int) -> int:
-        batch = self.settings.batch
-        apart = self.settings.log_every or max(1, math.ceil(episodes / MOST_POINTS))
-        return -(-apart // batch) * batch
 
     def evaluate(
         self, episodes: int | None = None, *, deterministic: bool = False, threads: int | None = None

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pgfast import exact
+from pgfast.algorithms.exact import EXACT
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
 from pgfast.kernels.statistics import COUNT, DISCOUNTED
@@ -98,6 +99,11 @@ def check_gradient(
     for name in ("in_loop", "entropy"):
         if settings.get(name):
             raise PgfastError(f"{name} is on: an update is then no estimate of the return's gradient; leave it out.")
+    if settings.get("algorithm") in EXACT:
+        raise PgfastError(
+            f"algorithm is {settings['algorithm']!r}, which estimates nothing: its gradient is what the estimates of "
+            f"others are held against; choose reinforce."
+        )
     fixed = {"entropy": 0.0, "optimizer": "sgd", "lr": 1.0, "in_loop": False, "batch": batch, "seed": seed}
     first = Engine(env, **{**settings, **fixed})
     size = first.model.n_parameters

@@ -25,6 +25,24 @@ FOREIGN: dict[str, Any] = {  # what Gymnasium steps is slower by orders of magni
     "evaluation_episodes": 200,
 }
 
+_EXACT = {  # an update counts as an episode, and nothing is estimated
+    "baseline": "none",
+    "optimizer": "sgd",
+    "discount_factor": True,
+    "entropy": 0.0,
+    "lr": 1.0,
+    "batch": 1,
+    "episodes": 1_000,
+}
+
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "exact-pg": _EXACT,
+    "exact-npg": _EXACT,
+    "exact-entropy-pg": {**_EXACT, "entropy": 0.01},
+    "exact-entropy-npg": {**_EXACT, "entropy": 0.01},
+    "exact-escort-pg": _EXACT,
+}
+
 _LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them
 
 _TILES = {"features": "tiles", "baseline": "value", "batch": 64}  # where an action depends on where one is
@@ -76,11 +94,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 _FEATURED = ("auto", "linear", "gaussian")  # policies
 
 
-def preset(name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The settings for an environment's name, on top of the defaults; `foreign` where Gymnasium steps it. Features are
-    left out where those `chosen` have others, or a policy that takes none, and a horizon where Gymnasium ends
-    episodes."""
-    found, given = {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {})}, chosen or {}
+def preset(
+    name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None, algorithm: str = "reinforce"
+) -> dict[str, Any]:
+    """The settings for an environment's name and an algorithm, on top of the defaults; `foreign` where Gymnasium steps
+    it. Features are left out where those `chosen` have others, or a policy that takes none, and a horizon where
+    Gymnasium ends episodes."""
+    found = {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {}), **ALGORITHMS.get(algorithm, {})}
+    given = chosen or {}
     if foreign:
         found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):

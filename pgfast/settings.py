@@ -29,7 +29,11 @@ class Settings:
 
     env: str
     env_parameters: dict[str, Any] = field(default_factory=dict)
-    algorithm: str = _choice("reinforce", "What learns: reinforce.")
+    algorithm: str = _choice(
+        "reinforce",
+        "What learns: reinforce; or with the environment's model exact-pg, exact-npg, exact-entropy-pg, "
+        "exact-entropy-npg or exact-escort-pg.",
+    )
     policy: str = _choice("auto", "auto, tabular, linear, state-action or gaussian.")
     features: str = _choice(
         "auto", "What a linear policy weighs: a name that `pgfast features` lists, or my_features.py:function."

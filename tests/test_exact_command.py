@@ -62,7 +62,7 @@ def test_people_see_a_table() -> None:
     ("arguments", "words"),
     [
         (["CartPole-v1"], "has no table"),
-        (["FrozenLake-v1", "--policy", "nowhere"], "it must be uniform, optimal or the folder of a run"),
+        (["FrozenLake-v1", "--policy", "nowhere"], "it must be uniform, optimal, best or the folder of a run"),
         (["FrozenLake-v1", "--gamma", "2"], "gamma is 2.0: it must be from 0 to 1"),
         (["FrozenLake-v1", "--setting", "endless"], "setting"),
         (["Garnet", "--setting", "episodic"], "never ends from state"),

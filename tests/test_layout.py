@@ -37,6 +37,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["models", "optimum", "players"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
+    ["exact_training"],
     ["outside"],
     ["vector"],
     ["foreign_checker"],

@@ -13,6 +13,7 @@ from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 if TYPE_CHECKING:
     import numpy as np
 
+    from pgfast.environments import Source
     from pgfast.exact import Enumeration, Evaluation
 
 SHOWN = 40  # states that the table for people has
@@ -21,7 +22,13 @@ LARGE = 10_000  # entries from which on an array is left out
 
 def exact(
     env: Env,
-    policy: Annotated[str, typer.Option(metavar="uniform|optimal|RUN", help="RUN is the folder of a run.")] = "uniform",
+    policy: Annotated[
+        str,
+        typer.Option(
+            metavar="uniform|optimal|best|RUN",
+            help="best: of the kind that is trained by default; RUN is the folder of a run.",
+        ),
+    ] = "uniform",
     gamma: Annotated[
         float | None, typer.Option(help="Discount; by default that which the environment is trained with.")
     ] = None,
@@ -50,7 +57,10 @@ def exact(
         gamma = preset(source.name)["gamma"] if setting in (None, "discounted") else 1.0
     case: dict[str, Any] = {"gamma": gamma, "setting": setting, "horizon": horizon}
     best = oracle.optimum(table.mdp, **case)
-    found, gradient = _judged(policy, table, best.policy, case, env)
+    if policy == "best":
+        found, gradient = _best_of_its_kind(source, table, case)
+    else:
+        found, gradient = _judged(policy, table, best.policy, case, env)
     data = {
         "env": env,
         "policy": policy,
@@ -71,6 +81,19 @@ def exact(
     answer(data, lambda: _describe(data, table, found, best.actions, full), as_json, quiet)
 
 
+def _best_of_its_kind(source: Source, table: Enumeration, case: dict[str, Any]) -> tuple[Evaluation, np.ndarray]:
+    """The best policy of the kind that an engine trains here by default, and the gradient by its parameters."""
+    from pgfast.engine import Engine
+    from pgfast.exact import best_in_class, observed_policy
+    from pgfast.presets import preset
+    from pgfast.settings import validated
+
+    engine = Engine.from_settings(validated(env=source.name, **preset(source.name)), source)
+    softmax = observed_policy(engine.model, source.env, engine.traits, table.observations)
+    best = best_in_class(table.mdp, softmax, **case)
+    return best.found, softmax.at(best.theta).gradient(best.found).reshape(engine.model.shape)
+
+
 def _judged(
     name: str, table: Enumeration, best: np.ndarray, case: dict[str, Any], env: str
 ) -> tuple[Evaluation, np.ndarray]:
@@ -85,7 +108,7 @@ def _judged(
         found = evaluate(table.mdp, best if name == "optimal" else np.full(shape, 1.0 / shape[1]), **case)
         return found, found.gradient
     if not Path(name).is_dir():
-        raise PgfastError(f"policy is {name!r}: it must be uniform, optimal or the folder of a run.")
+        raise PgfastError(f"policy is {name!r}: it must be uniform, optimal, best or the folder of a run.")
     from pgfast.engine import Engine
     from pgfast.exact import observed_policy
 

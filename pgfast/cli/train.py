@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgfast.algorithms.exact import EXACT
 from pgfast.cli.options import ENV, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
@@ -146,9 +147,8 @@ def _table(engine: Engine, summary: dict[str, Any], training: Training, evaluati
         ("mean return", f"{span(evaluation.mean, *evaluation.ci95)}  (95 % interval, {over})"),
         ("optimum", f"{s['optimum']:.6g}" if s["optimum"] is not None else "not known"),
         ("last of training", span(*training.final_return)),
-        ("trained", _played(s, training)),
+        *_trained(engine, s, training),
         *cut_off(engine, evaluation.mean_length),
-        ("throughput", f"{short(s['episodes_per_second'])} episodes/s, {short(s['steps_per_second'])} steps/s"),
         ("compile time", _compiled(s)),
         ("folder", s["run_dir"]),
     ]
@@ -156,10 +156,19 @@ def _table(engine: Engine, summary: dict[str, Any], training: Training, evaluati
     return facts(rows, title=title)
 
 
-def _played(s: dict[str, Any], training: Training) -> str:
+def _trained(engine: Engine, s: dict[str, Any], training: Training) -> list[tuple[str, str]]:
+    seconds = f"{s['train_seconds']:.2f} s" + (", stopped early" if training.stopped else "")
+    per_second = s["episodes_per_second"]
+    if s["algorithm"] in EXACT:
+        batch = engine.settings.batch
+        updates = f"{-(-s['episodes'] // batch):,} updates by the environment's probabilities in {seconds}"
+        return [("trained", updates), ("throughput", f"{short(per_second / batch)} updates/s")]
     runs = f"{s['runs']:,} runs of " if s["runs"] > 1 else ""
-    cut = ", stopped early" if training.stopped else ""
-    return f"{runs}{s['episodes']:,} episodes, {short(s['steps'])} steps in {s['train_seconds']:.2f} s{cut}"
+    played = f"{runs}{s['episodes']:,} episodes, {short(s['steps'])} steps in {seconds}"
+    return [
+        ("trained", played),
+        ("throughput", f"{short(per_second)} episodes/s, {short(s['steps_per_second'])} steps/s"),
+    ]
 
 
 def _compiled(s: dict[str, Any]) -> str:

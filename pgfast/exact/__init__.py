@@ -7,21 +7,26 @@ Notation: S states, A actions, D parameters, H steps of a limited horizon, π(a|
 J = Σ_s ρ₀(s) V(s).
 """
 
+from pgfast.exact.ascent import Ascent
 from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
 from pgfast.exact.evaluation import Evaluation, evaluate, weighted_by
 from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, slope, table_policy
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
+from pgfast.exact.search import BestInClass, best_in_class
 from pgfast.exact.variance import Spread, episode_variance
 
 __all__ = [
     "SETTINGS",
+    "Ascent",
+    "BestInClass",
     "Enumeration",
     "Evaluation",
     "Model",
     "Optimum",
     "SoftmaxPolicy",
     "Spread",
+    "best_in_class",
     "enumerated",
     "episode_variance",
     "evaluate",

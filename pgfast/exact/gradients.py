@@ -40,6 +40,10 @@ class SoftmaxPolicy:
         """π, (S, A), of θ (D,)."""
         return softmax((self.features @ np.ravel(theta)).reshape(self.shape))
 
+    def at(self, theta: np.ndarray) -> SoftmaxPolicy:
+        """∂h/∂θ at θ, which is X everywhere: gradients and Fisher matrices of evaluations at θ."""
+        return self
+
     def scores(self, theta: np.ndarray) -> np.ndarray:
         """∇ log π(a|s), (S, A, D)."""
         x = self.features.toarray().reshape(*self.shape, -1)
