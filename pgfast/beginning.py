@@ -17,9 +17,9 @@ def new_learner(model: Model, settings: Settings, values: int) -> Learner:
     """A learner that has seen nothing, with `values` weights of a learned baseline."""
     learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
     room = make_room(model.n_parameters, values, model.n_outputs)
-    alike = model.tabular and np.ndim(settings.theta0) == 0
+    alike = model.tabular and not isinstance(settings.theta0, list)
     if alike:
-        span_first(room, model.n_actions)
+        span_first(room, model.shape[-1])
     with np.errstate(over="ignore"):  # differences of preferences that overflow are clipped
         compiled = model.n_prepared > LARGE and not alike
         (derive if compiled else derive.function)(model.policy, learner, room)
@@ -31,9 +31,11 @@ def new_learner(model: Model, settings: Settings, values: int) -> Learner:
 
 
 def _first_theta(model: Model, settings: Settings) -> np.ndarray:
-    theta = np.asarray(settings.theta0, float)
+    theta = np.asarray(model.theta0 if settings.theta0 is None else settings.theta0, float)
     if theta.ndim == 0:
         return np.full((settings.runs, model.n_parameters), float(theta))
+    if model.horizon and theta.size * model.horizon == model.n_parameters:
+        theta = np.tile(theta, model.horizon)  # of one step: every step begins with it
     if theta.size != model.n_parameters:
         raise PgfastError(
             f"theta0 has {theta.size} numbers: the {model.name} policy has {model.n_parameters} parameters, of shape "

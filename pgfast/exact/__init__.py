@@ -9,7 +9,16 @@ J = Σ_s ρ₀(s) V(s).
 
 from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
 from pgfast.exact.evaluation import Evaluation, evaluate, weighted_by
-from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, slope, table_policy
+from pgfast.exact.gradients import (
+    LinkedPolicy,
+    SoftmaxPolicy,
+    Tangent,
+    gradient_of,
+    hessian,
+    observed_policy,
+    slope,
+    table_policy,
+)
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
 from pgfast.exact.variance import Spread, episode_variance
@@ -18,10 +27,12 @@ __all__ = [
     "SETTINGS",
     "Enumeration",
     "Evaluation",
+    "LinkedPolicy",
     "Model",
     "Optimum",
     "SoftmaxPolicy",
     "Spread",
+    "Tangent",
     "enumerated",
     "episode_variance",
     "evaluate",
