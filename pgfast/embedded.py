@@ -45,17 +45,19 @@ class Part:
         self._traits, self._reals = engine.traits, engine.model.n_reals
         self._clock: Any = engine._learner.clock[0].data  # quicker than an array, an element at a time
         self._failed = self._clock[FAILED]
+        self._time = np.zeros(1, np.int64)  # steps of the episode so far
 
     def act(self, observation: Any) -> Any:
         """An action."""
-        return self.engine.predict(observation)
+        return self.engine.predict(observation, time=int(self._time[0]))
 
     def observe(self, reward: float, terminated: bool, truncated: bool, observation: Any) -> None:
         """What became of it."""
+        self._time[0] = 0 if terminated or truncated else self._time[0] + 1
 
     def state(self) -> dict[str, np.ndarray]:
         """All that it remembers, as arrays that can be written into."""
-        return {"drawn": self.engine._ready_to_predict().drawn}
+        return {"drawn": self.engine._ready_to_predict().drawn, "time": self._time}
 
     def make_room_for(self, saved: dict[str, np.ndarray]) -> None:
         """Make its arrays as long as those that were saved."""

@@ -52,7 +52,9 @@ class Engine:
     algorithm : str
         ``"reinforce"``, or one of `pgfast.algorithms.exact`, such as ``"exact-npg"``.
     policy : str
-        ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"`` or, for real actions, ``"gaussian"``.
+        ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"``, ``"escort"``, ``"mixed"``,
+        ``"exponential-family"``, ``"timed"`` or, for real actions, ``"gaussian"`` or ``"gaussian-linear-std"``
+        (`docs/policies.md`).
     gamma : float in [0, 1]
         Discount of the returns that the algorithm credits to actions.
     lr, lr_value : float
@@ -63,8 +65,9 @@ class Engine:
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
         ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``,
-        ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``std0``, ``bias``, ``log_every``,
-        ``evaluation_episodes``, ``vector_envs``, ``asynchronous``, ``env_parameters``.
+        ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``temperature``, ``escort_power``, ``mixing``,
+        ``statistics``, ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``, ``evaluation_episodes``,
+        ``vector_envs``, ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 
     Raises
@@ -95,6 +98,8 @@ class Engine:
         for name in ("theta0", "std0"):
             if isinstance(chosen.get(name), np.ndarray | list | tuple):
                 chosen[name] = np.ravel(chosen[name]).tolist()
+        if isinstance(chosen.get("statistics"), np.ndarray):
+            chosen["statistics"] = chosen["statistics"].tolist()
         self._start(source, validated(**{**preset(source.name, source.foreign is not None, chosen, algorithm), **chosen,
                                          "algorithm": algorithm, "seed": seed,
                                          "env": source.name, "env_parameters": source.parameters}))  # fmt: skip
@@ -160,10 +165,11 @@ class Engine:
 
     @property
     def theta(self) -> np.ndarray:
-        """The policy's parameters, a copy: (runs, S, A) tabular, (runs, A, D) linear, (runs, D, A) and (runs, D + 1, K)
-        of sparse features, the last row for the standard deviations, (runs, D) state–action, (runs, K,
-        D + 1) gaussian: for each number of an action the D weights of its mean, counted from the middle of the Box, and
-        the logarithm of its standard deviation, counted from that of the first one."""
+        """The policy's parameters, a copy: (runs, S, A) of a table, (runs, S, K) of an exponential family, with S = 1
+        where they are shared, (runs, H, S, A) timed, (runs, A, D) linear, (runs, D) state–action. Gaussian: (runs, K,
+        D + 1), for each number of an action the D weights of its mean, counted from the middle of the Box, and the
+        logarithm of its standard deviation, counted from that of the first one; (runs, K, 2, D) with one that is
+        linear, too. Of sparse features (runs, D, A) and (runs, D + 1, K), the last row for the standard deviations."""
         flat: np.ndarray = self._learner.runs[:, : self.model.n_parameters]
         return flat.reshape(-1, *self.model.shape).copy()
 
@@ -178,16 +184,28 @@ class Engine:
 
     @property
     def optimum(self) -> float | None:
-        """The best mean return within reach, where it is known."""
+        """The best mean return within reach, where it is known: of a policy that knows the time where this one does."""
+        if self.model.horizon:
+            return self._optimum_in_time()
         if self.traits.optimum is not None:
             return self.traits.optimum
         features = getattr(self.model.policy, "features", None)
-        anything = self.model.tabular or (self.model.name == "linear" and isinstance(features, OneHot))
+        anything = self.model.name in ("tabular", "escort") or isinstance(features, OneHot)
         if self.source.table is not None and anything:  # of a table's states, any policy can be expressed
             from pgfast.optimum import best_return
 
             return best_return(self.source.table, self.traits.max_steps if self.traits.limited else None)
         return None
+
+    def _optimum_in_time(self) -> float | None:
+        """The best mean return of a policy that knows the time, where the model is known."""
+        from pgfast import exact
+
+        try:
+            table = exact.table_behind(self.source, self.traits)
+        except PgfastError:
+            return None
+        return exact.optimum(table.mdp, setting="finite-horizon", horizon=self.model.horizon).J
 
     def digest(self) -> str:
         """SHA-256 of the parameters' bytes (float64, little-endian, run after run)."""
@@ -312,9 +330,10 @@ class Engine:
         job.run()
         return np.asarray(job.learner.log[:, 0])
 
-    def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0) -> Any:
+    def predict(self, obs: Any, *, deterministic: bool = False, run: int = 0, time: int = 0) -> Any:
         """The action for an observation, or an array of actions for an array of them: sampled, or the preferred one,
-        which for real actions is the mean; clipped to the Box.
+        which for real actions is the mean; clipped to the Box. `time` is the number of steps made in the episode, for a
+        policy that looks at it (``"timed"``).
 
         Discrete observations are ints, others floats, tuples or arrays whose last axis is the observation's. Actions in
         a Box of shape () or (1,) are floats, those of more numbers arrays, whose last axis is the action's. The n-th
@@ -323,7 +342,9 @@ class Engine:
         """
         if not 0 <= run < self.settings.runs:
             raise PgfastError(f"run is {run}: it must be from 0 to {self.settings.runs - 1}.")
-        return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run)
+        if not 0 <= time < 2**32:
+            raise PgfastError(f"time is {time}: it must be a number of steps, at least 0.")
+        return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run, time)
 
     def _ready_to_predict(self) -> Predictor:
         if self._predictor is None:
@@ -332,8 +353,9 @@ class Engine:
             self._predictor = Predictor(self.model, self.source.env, self.traits, self._learner, self.settings.seed)
         return self._predictor
 
-    def probabilities(self, obs: Any, *, run: int = 0) -> np.ndarray:
-        """π(·|observation), shape (…, A). Raises PgfastError where actions are real numbers: see `distribution`."""
+    def probabilities(self, obs: Any, *, run: int = 0, time: int = 0) -> np.ndarray:
+        """π(·|observation), shape (…, A); `time` as of `predict`. Raises PgfastError where actions are real numbers:
+        see `distribution`."""
         from pgfast.inference import preferences, softmax
 
         if self.model.n_reals:
@@ -341,11 +363,12 @@ class Engine:
                 f"Actions in {self.source.env.action_space} have a density and no probabilities: use "
                 f"distribution(obs), the mean and standard deviation of what is drawn."
             )
-        return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs))
+        return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs, time))
 
     def distribution(self, obs: Any, *, run: int = 0) -> Gaussian:
-        """What real actions are drawn from before they are clipped to the Box: mean and standard deviation, each of the
-        form that `predict` gives. Raises PgfastError where actions are discrete: see `probabilities`."""
+        """What real actions are drawn from before they are clipped to the Box, or squashed into it: mean and standard
+        deviation, each of the form that `predict` gives. Raises PgfastError where actions are discrete: see
+        `probabilities`."""
         from pgfast.inference import gaussian
 
         if not self.model.n_reals:

@@ -90,7 +90,7 @@ def check_gradient(
     **settings: Any,
 ) -> GradientCheck:
     """Hold `estimates` estimates, of `batch` episodes each, of an engine with these settings against the exact
-    gradient, at `theta` (by default random numbers).
+    gradient, at `theta` (by default random numbers around what training begins with).
 
     Raises PgfastError for settings with which an update is no estimate of ∇J (`in_loop`, `entropy`).
     """
@@ -107,7 +107,8 @@ def check_gradient(
     fixed = {"entropy": 0.0, "optimizer": "sgd", "lr": 1.0, "in_loop": False, "batch": batch, "seed": seed}
     first = Engine(env, **{**settings, **fixed})
     size = first.model.n_parameters
-    at = np.random.default_rng(seed).normal(0.0, 0.5, size) if theta is None else np.ravel(np.asarray(theta, float))
+    random = np.random.default_rng(seed).normal(first.model.theta0, 0.5, size)
+    at = random if theta is None else np.ravel(np.asarray(theta, float))
     engine = Engine(env, **{**settings, **fixed}, theta0=at.tolist(), runs=estimates)
     engine.learn(batch, threads=threads)
     found = engine.theta.reshape(estimates, size) - at
@@ -155,7 +156,8 @@ def _exactly(engine: Engine, table: exact.Enumeration, theta: np.ndarray) -> tup
         return exact.evaluate(model, policy.probabilities(at), **case)
 
     here = judged(theta)
-    gradient = policy.gradient(here)
+    tangent = policy.at(theta)
+    gradient = tangent.gradient(here)
     units = np.eye(len(theta))
     if len(theta) > _EACH:
         units = np.random.default_rng(0).normal(size=(_DIRECTIONS, len(theta)))
@@ -163,7 +165,7 @@ def _exactly(engine: Engine, table: exact.Enumeration, theta: np.ndarray) -> tup
     slopes = [exact.slope(lambda at: judged(at).J, theta, unit, _EXACT_STEP) for unit in units]
     size = max(float(np.max(np.abs(gradient), initial=0.0)), 1e-300)
     difference = float(np.max(np.abs(units @ gradient - slopes))) / size
-    return policy.chained(exact.weighted_by(model, here, _decay(settings))), gradient, difference
+    return tangent.chained(exact.weighted_by(model, here, _decay(settings))), gradient, difference
 
 
 def _decay(settings: Settings) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from pgfast.errors import PgfastError
 from pgfast.features import EnvironmentFeatures, Observation, OneHot
 from pgfast.kernels.learner import Learner
-from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, predict
+from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, TIME, predict
 from pgfast.models import Model
 from pgfast.probe import Traits
 from pgfast.results import Gaussian
@@ -57,11 +57,23 @@ def checked(traits: Traits, obs: Any) -> np.ndarray:
     return x
 
 
-def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
-    """h(s, ·) for each observation, (…, A); raises PgfastError for an observation outside the space."""
+def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any, time: int = 0) -> np.ndarray:
+    """h(s, ·) for each observation, (…, A), `time` steps into an episode; raises PgfastError for an observation outside
+    the space."""
+    policy = model.policy
+    if model.tabular:
+        seen = checked(traits, obs) - traits.first_observation
+        rows = theta.reshape(model.n_states, -1)[policy.clock.rows_of(seen, time)]
+    else:
+        rows = linear_part(model, env, traits, theta, obs)
+    return np.asarray(rows if model.sparse else policy.link.preferences(rows))
+
+
+def linear_part(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
+    """What a linear policy's preferences are functions of, for each observation: what its features are weighted to."""
     if model.name == "state-action":
         return _state_action(model, env, traits, theta, checked(traits, obs))
-    return _products(model, traits, theta.T if model.tabular or model.sparse else theta, obs)
+    return _products(model, traits, theta.T if model.sparse else theta, obs)
 
 
 def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np.ndarray:
@@ -83,10 +95,12 @@ def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np
 def gaussian(model: Model, traits: Traits, theta: np.ndarray, obs: Any) -> Gaussian:
     """Means and standard deviations of real actions for each observation, (…, K), or (…) where an action is a float;
     raises PgfastError for an observation outside the space."""
-    policy = model.policy
+    policy, linear = model.policy, theta.ndim == 3  # log σ too
     rows = theta.T if model.sparse else theta
-    mean = np.array(policy.middle) + _products(model, traits, rows[:, :-1], obs)
-    std = np.broadcast_to(np.array(policy.std0) * np.exp(rows[:, -1]), mean.shape)
+    weights, log_std = (rows[:, 0], rows[:, 1]) if linear else (rows[:, :-1], rows[:, -1])
+    mean = np.array(policy.middle) + _products(model, traits, weights, obs)
+    deviation = _products(model, traits, log_std, obs) if linear else log_std
+    std = np.broadcast_to(np.array(policy.std0) * np.exp(deviation), mean.shape)
     if isinstance(traits.action, tuple):
         return Gaussian(mean, std.copy())
     mean, std = mean[..., 0], std[..., 0]
@@ -180,12 +194,13 @@ class Predictor:
         """Read the parameters anew when next called."""
         self._order[LOADED] = 0
 
-    def predict(self, obs: Any, deterministic: bool, run: int) -> Any:
-        """An action, or an array of actions for an array of observations."""
+    def predict(self, obs: Any, deterministic: bool, run: int, time: int = 0) -> Any:
+        """An action, or an array of actions for an array of observations, `time` steps into an episode."""
         with self._lock:
+            order = self._order
+            order[TIME] = time
             if not self._inbox.put(obs):
                 return self._predict_many(obs, deterministic, run)
-            order = self._order
             order[COUNT], order[RUN], order[DETERMINISTIC] = 1, run, deterministic
             action = self._call()
             if action < 0:

@@ -22,9 +22,16 @@ from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
 from pgfast.kernels.tapes import make_tape
 from pgfast.kernels.traces import Sizes, Traces, preference_fields, trace_fields
-from pgfast.policies.gaussian import LinearGaussian
+from pgfast.policies.clocks import Shared, Stationary, Timed
+from pgfast.policies.escort import Escort
+from pgfast.policies.family import Family, ordered_statistics
+from pgfast.policies.gaussian import Clipped, LinearGaussian
+from pgfast.policies.gaussian_deviation import DeviationGaussian
 from pgfast.policies.linear import LinearSoftmax
+from pgfast.policies.links import Direct, Tempered
+from pgfast.policies.mixed import Mixed
 from pgfast.policies.sparse import SparseGaussian, SparseSoftmax
+from pgfast.policies.squashed import Squashed
 from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
@@ -51,6 +58,7 @@ class Model:
     n_reals: int = 0  # numbers of an action that is not a whole one
     n_active: int = 0  # of sparse features
     n_inputs: int = 0  # numbers that features are computed from
+    theta0: float = 0.0  # every parameter at first, unless said otherwise
     precision: Precision = DOUBLE  # of what lanes compute
 
     @property
@@ -79,7 +87,15 @@ class Model:
     @property
     def n_states(self) -> int:
         """Rows of a table, or of the parameters of sparse features; 0 without one."""
-        return self.shape[0] if self.tabular or self.sparse else 0
+        if self.tabular:
+            return int(self.policy.n_states)
+        return self.shape[0] if self.sparse else 0
+
+    @property
+    def horizon(self) -> int | None:
+        """Steps that a policy that knows the time tells apart."""
+        clock = getattr(self.policy, "clock", None)
+        return clock.horizon if isinstance(clock, Timed) else None
 
     def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
         """A thread's record of lanes; `values` weights of a learned baseline are used."""
@@ -122,51 +138,117 @@ def build(env: Any, traits: Traits, settings: Settings, function: FunctionType |
         name = "gaussian" if real else "tabular" if plain else "linear"
     if name not in POLICIES:
         raise unknown("policy", name, ["auto", *POLICIES])
-    if real and name != "gaussian":
+    _check_choices(name, settings)
+    if real and name not in GAUSSIANS:
         raise PgfastError(
             f"policy is {name!r}, but the actions are real numbers, {env.action_space}: choose 'gaussian'."
         )
-    if not real and name == "gaussian":
+    if not real and name in GAUSSIANS:
         raise PgfastError(
-            f"policy is 'gaussian', but the actions are discrete, {env.action_space}: choose 'tabular', 'linear' or "
+            f"policy is {name!r}, but the actions are discrete, {env.action_space}: choose 'tabular', 'linear' or "
             f"'state-action', or make the action space a gymnasium.spaces.Box."
         )
-    if settings.std0 is not None and name != "gaussian":
-        raise PgfastError(f"std0 is {settings.std0}, but a {name} policy has no standard deviation: leave it out.")
     if name not in FEATURED and settings.features != AUTO:
         raise PgfastError(f"features is {settings.features!r}, which a {name} policy has no use for: choose 'linear'.")
     wanted = replace(settings, bias=True) if name == "state-action" else settings  # of its value function
     features = state_features(env, traits, wanted, function)
     if hasattr(features, "n_active"):
-        return _sparse_gaussian(env, traits, settings, features) if real else _sparse(traits, features)
+        return _sparse(env, traits, settings, features)
     if settings.precision == "float32" and name in FEATURED:
         features = in_single(features)
     model = POLICIES[name](env, traits, settings, features)
     return model if model.tabular else replace(model, precision=PRECISIONS[settings.precision])
 
 
+GAUSSIANS = ("gaussian", "gaussian-linear-std")
+OF_POLICIES = {  # settings that only some policies have
+    "std0": GAUSSIANS,
+    "squash": GAUSSIANS,
+    "temperature": ("tabular", "linear", "state-action", "timed"),
+    "escort_power": ("escort",),
+    "mixing": ("mixed",),
+    "statistics": ("exponential-family",),
+    "shared": ("exponential-family",),
+}
+
+
+def _check_choices(name: str, settings: Settings) -> None:
+    """Raise PgfastError for a setting that a policy of this name doesn't have."""
+    for choice, names in OF_POLICIES.items():
+        given = getattr(settings, choice)
+        if name not in names and given != Settings.__dataclass_fields__[choice].default:
+            raise PgfastError(
+                f"{choice} is {given}, but a {name} policy has none: leave it out, or choose the policy "
+                f"{' or '.join(map(repr, names))}."
+            )
+
+
 def _tabular(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    return _table("tabular", traits, _softmax_link(settings))
+
+
+def _softmax_link(settings: Settings) -> Any:
+    return Direct() if settings.temperature == 1.0 else Tempered(settings.temperature)
+
+
+def _escort(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    return replace(_table("escort", traits, Escort(settings.escort_power)), theta0=1.0)
+
+
+def _mixed(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    return _table("mixed", traits, Mixed(settings.mixing))
+
+
+def _timed(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    if not traits.limited:
+        raise PgfastError(
+            f"policy is 'timed', but {traits.label} has no time limit: give max_steps, or choose 'tabular'."
+        )
+    clock = Timed(traits.max_steps, traits.n_observations or 0)
+    return _table("timed", traits, _softmax_link(settings), clock=clock)
+
+
+def _family(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    statistics = ordered_statistics(settings.statistics, traits.n_actions)
+    clock = Shared(traits.n_observations or 0) if settings.shared else Stationary()
+    return _table("exponential-family", traits, Family(statistics), statistics.shape[1], clock)
+
+
+def _table(name: str, traits: Traits, link: Any, width: int | None = None, clock: Any = None) -> Model:
+    """A table with `width` parameters to a row, by default one for each action."""
     if traits.n_observations is None:
         raise PgfastError(
-            "policy is 'tabular', but the observations are real numbers: choose 'linear', or give observe whole "
-            "numbers and the environment a Discrete observation space."
+            f"policy is {name!r}, but the observations are real numbers: choose 'linear', or give observe whole "
+            f"numbers and the environment a Discrete observation space."
         )
-    s, a = traits.n_observations, traits.n_actions
-    if s * a >= 2**31:
+    n, a = traits.n_observations, traits.n_actions
+    clock = clock or Stationary()
+    shape = (clock.horizon, n) if isinstance(clock, Timed) else (1,) if isinstance(clock, Shared) else (n,)
+    s, d = math.prod(shape), width or a
+    if s * max(a, d) >= 2**31:
         raise PgfastError(
             f"A table of {s} observations and {a} actions is too large: it can have up to {2**31 - 1} entries."
         )
-    policy = TabularSoftmax(s, a, row_stride(a), traits.first_observation)
-    return Model("tabular", policy, (s, a), s * a, s * (policy.stride + a), s, 0, a, a)
+    policy = TabularSoftmax(s, a, row_stride(a), traits.first_observation, d, link, clock)
+    return Model(name, policy, (*shape, d), s * a, s * (policy.stride + a), s, 0, a, a)
 
 
 def _linear(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     d, a = features.n_features, traits.n_actions
-    policy = LinearSoftmax(features, a)
+    policy = LinearSoftmax(features, a, _softmax_link(settings))
     return Model("linear", policy, (a, d), (a - 1) * d, (a - 1) * d, d, d, a, a, n_inputs=features.n_inputs)
 
 
-def _sparse(traits: Traits, features: Any) -> Model:
+def _sparse(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    """The policy of features of which few are active; raises PgfastError for what it can't be."""
+    if settings.policy == "gaussian-linear-std" or settings.temperature != 1.0:
+        which = "temperature" if settings.temperature != 1.0 else "policy"
+        raise PgfastError(
+            f"{which} is {getattr(settings, which)!r}, which features {settings.features!r} don't have: leave it out, "
+            f"or choose others."
+        )
+    if not traits.n_actions:
+        return _sparse_gaussian(env, traits, settings, features)
     d, a = features.n_features, traits.n_actions
     return Model(
         "linear", SparseSoftmax(features, a), (d, a), d * a, 0, d, 0, a, a,
@@ -182,7 +264,7 @@ def _state_action(env: Any, traits: Traits, settings: Settings, value_features: 
     else:
         features = ActionOneHot(a)
     d = features.n_features
-    policy = StateActionSoftmax(features, value_features, a)
+    policy = StateActionSoftmax(features, value_features, a, _softmax_link(settings))
     return Model("state-action", policy, (d,), d, d, value_features.n_features, a * d, a, a)
 
 
@@ -191,6 +273,13 @@ def _gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Mo
     policy = LinearGaussian(features, *_first_gaussian(env, traits, settings))
     p = k * (d + 1)
     return Model("gaussian", policy, (k, d + 1), p, k * d + 2 * k + 1, d, d, k, 2 * k, k, n_inputs=features.n_inputs)
+
+
+def _gaussian_linear_std(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
+    k, d = len(traits.low), features.n_features
+    policy = DeviationGaussian(features, *_first_gaussian(env, traits, settings))
+    p = 2 * k * d
+    return Model("gaussian-linear-std", policy, (k, 2, d), p, p, d, d, k, 2 * k, k, n_inputs=features.n_inputs)
 
 
 def _sparse_gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
@@ -203,16 +292,25 @@ def _sparse_gaussian(env: Any, traits: Traits, settings: Settings, features: Any
 
 
 def _first_gaussian(env: Any, traits: Traits, settings: Settings) -> tuple[Any, ...]:
-    """Bounds, middle and first standard deviation of each number of an action, and the entropy of that policy."""
+    """How actions get into the Box, its bounds, middle and first standard deviation of each number of an action, and
+    the entropy of that policy."""
     largest = float(np.finfo(settings.precision).max)
     low, high = np.clip(traits.low, -largest, largest), np.clip(traits.high, -largest, largest)
     bounded = (low > -FAR) & (high < FAR)
     middle = np.where(bounded, 0.5 * low + 0.5 * high, np.clip(0.0, low, high))
     half = np.where(bounded & (low < high), 0.5 * high - 0.5 * low, math.sqrt(3.0))
     std0 = _first_deviations(env, settings.std0, half / math.sqrt(3.0))  # of a uniform number between the bounds
+    if settings.squash:
+        if not np.all(bounded & (low < high)):
+            raise PgfastError(
+                f"squash is on, but not all actions in {env.action_space} have two bounds: leave it out, or give the "
+                f"Box bounds."
+            )
+        middle, std0 = 0.0 * middle, std0 / half
     k = len(std0)
     entropy0 = float(np.log(std0).sum()) + k / 2 * math.log(2 * math.pi * math.e)
-    return _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0
+    box = Squashed() if settings.squash else Clipped()
+    return box, _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0
 
 
 def _numbers(array: np.ndarray) -> tuple[float, ...]:
@@ -238,8 +336,13 @@ POLICIES: dict[str, Callable[[Any, Traits, Settings, Any], Model]] = {
     "linear": _linear,
     "state-action": _state_action,
     "gaussian": _gaussian,
+    "gaussian-linear-std": _gaussian_linear_std,
+    "escort": _escort,
+    "mixed": _mixed,
+    "exponential-family": _family,
+    "timed": _timed,
 }
-FEATURED = ("linear", "gaussian")  # those of state features that can be chosen
+FEATURED = ("linear", "gaussian", "gaussian-linear-std")  # those of state features that can be chosen
 
 
 def _feature_example(env: Any, traits: Traits) -> tuple[float, ...]:

@@ -53,6 +53,18 @@ prepare = hook("prepare")  # (policy, learner, run, room)
 tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last;
 # or −1, −1 where the room's spans say which entries it set
 
+# link of a policy
+cool = hook("cool")  # (link, x) -> x / τ
+write_preferences = hook("write_preferences")  # (link, theta, first, A, numbers, h)
+pull_back = hook("pull_back")  # (link, theta, first, A, numbers, h)
+
+# clock of a table
+observed = hook("observed")  # (clock, rows) -> S
+find_rows = hook("find_rows")  # (clock, n, lanes, m)
+
+# box of real actions
+into_box = hook("into_box")  # (box, x, low, high) -> a number from low to high
+
 # memory, one lane at a time
 load = hook("load")  # (memory, learner, w, i, run)
 store = hook("store")  # (memory, learner, w, i, run)

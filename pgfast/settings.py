@@ -34,7 +34,11 @@ class Settings:
         "What learns: reinforce; or with the environment's model exact-pg, exact-npg, exact-entropy-pg, "
         "exact-entropy-npg or exact-escort-pg.",
     )
-    policy: str = _choice("auto", "auto, tabular, linear, state-action or gaussian.")
+    policy: str = _choice(
+        "auto",
+        "auto, tabular, linear, state-action, escort, mixed, exponential-family, timed, gaussian or "
+        "gaussian-linear-std.",
+    )
     features: str = _choice(
         "auto", "What a linear policy weighs: a name that `pgfast features` lists, or my_features.py:function."
     )
@@ -56,10 +60,20 @@ class Settings:
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")
-    theta0: list[float] | float = _choice(0.0, "First θ: a number for all, or a list of them.")
+    theta0: list[float] | float | None = _choice(
+        None, "First θ: a number for all, or a list of them; 0, or 1 of an escort policy, if not given."
+    )
+    temperature: Positive = _choice(1.0, "τ of softmax policies: π ∝ exp(h/τ).")
+    escort_power: Annotated[float, Ge(1.0)] = _choice(2.0, "p of an escort policy: π ∝ |θ|ᵖ.")
+    mixing: Fraction = _choice(0.1, "ε of a mixed policy: the probability that any action is taken.")
+    statistics: Count | list[list[float]] = _choice(
+        2, "T(a) of an exponential family: powers of the action up to this one, or a row for each action."
+    )
+    shared: bool = _choice(False, "One η for all observations, of an exponential family.")
     std0: list[float] | float | None = _choice(
         None, "First standard deviation of a gaussian policy: a number, or a list of one for each of an action."
     )
+    squash: bool = _choice(False, "Real actions are squashed into their Box by tanh, not clipped.")
     batch: Count = _choice(64, "Episodes per update.")
     episodes: Count = _choice(20_000, "Episodes of each run.")
     runs: Annotated[int, Ge(1), Lt(2**24)] = _choice(1, "Independent runs.")

@@ -125,11 +125,26 @@ def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularM
     return TabularMDP(p, r, start, terminal=[n_states - 1], max_steps=9)
 
 
+_FAMILY = {"policy": "exponential-family", "env": random_mdp(n_actions=4), "theta0": list(np.linspace(-0.7, 0.7, 10))}
 PROBLEMS = {  # what is learned, and settings that every schedule takes
     "linear": {"env": Drift(), "policy": "linear", "theta0": list(np.linspace(-0.5, 0.4, 15)), "lr": 0.1},
     "features": {"env": Drift(), "policy": "state-action", "theta0": [0.3, -0.2, 0.1, 0.4], "lr": 0.1},
     "corridor": {"env": "ShortCorridor", "policy": "state-action", "theta0": [0.2, -0.1], "lr": 0.01, "max_steps": 40},
     "tabular": {"env": random_mdp(), "policy": "tabular", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
+    "tempered": {"env": random_mdp(), "temperature": 0.6, "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.1},
+    "escort": {"env": random_mdp(), "policy": "escort", "theta0": list(np.linspace(-0.75, 0.7, 15)), "lr": 0.005},
+    "mixed": {"env": random_mdp(), "policy": "mixed", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
+    "family": {**_FAMILY, "lr": 0.1},
+    "shared": {**_FAMILY, "shared": True, "statistics": [[1.0, 0, 0], [1, 1, 2], [0, 2, 0], [1, 3, 1]], "theta0": 0.1},
+    "timed": {"env": random_mdp(), "policy": "timed", "theta0": list(np.linspace(-0.7, 0.7, 135)), "lr": 0.2},
+    "tempered linear": {"env": Drift(), "temperature": 2.5, "theta0": list(np.linspace(-0.5, 0.4, 15)), "lr": 0.1},
+    "tempered features": {
+        "env": Drift(),
+        "policy": "state-action",
+        "temperature": 0.7,
+        "theta0": [0.3, -0.2, 0.1, 0.4],
+        "lr": 0.1,
+    },
     "one-hot": {"env": random_mdp(seed=1), "policy": "linear", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
     "cartpole": {
         "env": "CartPole-v1",
@@ -139,6 +154,13 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
         "lr": 0.1,
     },
     "glider": {"env": Glider(), "theta0": [0.3, -0.2, -0.4, -0.3], "lr": 0.03},
+    "squashed": {
+        "env": Glider(),
+        "policy": "gaussian-linear-std",
+        "squash": True,
+        "theta0": list(np.linspace(-0.3, 0.4, 6)),
+        "lr": 0.03,
+    },
     "raft": {"env": Raft(), "std0": [0.4, 0.9], "theta0": list(np.linspace(-0.3, 0.4, 10)), "lr": 0.03},
     "tiles": {
         "env": Drift(),
@@ -193,6 +215,11 @@ SHORT = {  # name: problem, schedule and settings
     "tiles batches": ("tiles", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
     "tiles in_loop": ("tiles", "in_loop", {"baseline": "value", "entropy": 0.1}),
     "tiled raft runs": ("tiled raft", "runs", {"baseline": "batch", "entropy": 0.1}),
+    "escort runs": ("escort", "runs", {"baseline": "mean", "entropy": 0.1}),
+    "mixed runs": ("mixed", "runs", {"baseline": "batch", "entropy": 0.1}),
+    "family runs": ("family", "runs", {"baseline": "mean", "entropy": 0.1}),
+    "timed runs": ("timed", "runs", {"baseline": "mean", "optimizer": "adam"}),
+    "squashed batches in single precision": ("squashed", "batches", {"baseline": "mean", "precision": "float32"}),
     **{
         f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
         for problem, schedule, changes in [
@@ -206,7 +233,13 @@ SHORT = {  # name: problem, schedule and settings
         ]
     },
 }
+_LINKED = ["tempered", "escort", "mixed", "family", "shared", "timed", "tempered linear", "tempered features"]
 PLAIN = {  # combinations of policy and schedule that no test compiles
+    **{f"{name} batches": (name, "batches", {"baseline": "value", "entropy": 0.1}) for name in _LINKED},
+    **{f"{name} runs, adam": (name, "runs", {"baseline": "value", "optimizer": "adam"}) for name in _LINKED},
+    **{f"{name} in_loop": (name, "in_loop", {"baseline": "mean", "entropy": 0.1}) for name in _LINKED},
+    "squashed runs": ("squashed", "runs", {"baseline": "value", "entropy": 0.1}),
+    "squashed in_loop": ("squashed", "in_loop", {"baseline": "mean", "entropy": 0.1, "lr": 0.001}),
     "one-hot batches": ("one-hot", "batches", {"baseline": "value", "entropy": 0.1}),
     "one-hot runs": ("one-hot", "runs", {"baseline": "mean", "optimizer": "adam"}),
     "one-hot in_loop": ("one-hot", "in_loop", {"baseline": "value", "entropy": 0.1}),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import reference_features
+from reference_policies import Gaussian, entropy, entropy_gradient, policy_of, score, softmax  # noqa: F401
 
 from pgfast.random import POLICY, TRAIN, make_key
 
@@ -49,103 +50,6 @@ def number_single(seed, run, episode, step, j, family=0, stream=TRAIN):
     return (words[j % 4] >> 8) / 2**24
 
 
-# ---- softmax policies
-
-
-def softmax(h):
-    """exp h_a / Σ_b exp h_b."""
-    e = np.exp(h - np.max(h))
-    return e / e.sum()
-
-
-def score(x, theta, action):
-    """∇ log π(action) = x_action − Σ_b π_b x_b."""
-    return x[action] - softmax(x @ theta) @ x
-
-
-def entropy(x, theta):
-    """H = −Σ_b π_b log π_b."""
-    p = softmax(x @ theta)
-    return -sum(p_b * np.log(p_b) for p_b in p if p_b > 0)
-
-
-def entropy_gradient(x, theta):
-    """∇H = −Σ_b π_b (log π_b + H) x_b."""
-    p = softmax(x @ theta)
-    return -(p * (np.log(p) + entropy(x, theta))) @ x
-
-
-class Softmax:
-    """A policy that chooses among actions."""
-
-    def __init__(self, traits):
-        self.first = traits.first_action
-
-    def act(self, x, theta, numbers):
-        """(what has a score, what the environment gets, −log π)"""
-        p = softmax(x @ theta)
-        action = int(np.sum(np.cumsum(p)[:-1] <= numbers.uniform()))
-        return action, action + self.first, -np.log(p[action])
-
-    score, entropy, entropy_gradient = staticmethod(score), staticmethod(entropy), staticmethod(entropy_gradient)
-
-
-class Gaussian:
-    """a_k ~ N(middle_k + w_k · x, σ_k²) with log σ_k = log std0_k + ρ_k; a row of θ (K, D + 1) is w_k and ρ_k."""
-
-    def __init__(self, space, std0=None):
-        low, high = space.low.reshape(-1).astype(float), space.high.reshape(-1).astype(float)
-        bounded = np.isfinite(high - low)
-        self.low, self.high = low, high
-        self.middle = np.array([(a + b) / 2 if both else 0.0 for a, b, both in zip(low, high, bounded, strict=True)])
-        widths = [b - a if both else np.sqrt(12) for a, b, both in zip(low, high, bounded, strict=True)]
-        self.std0 = np.array(widths) / np.sqrt(12) if std0 is None else np.zeros(len(low)) + std0
-
-    def distribution(self, x, theta):
-        """μ and σ, each (K,)."""
-        rows = theta.reshape(len(self.low), -1)
-        return self.middle + rows[:, :-1] @ x, self.std0 * np.exp(rows[:, -1])
-
-    def act(self, x, theta, numbers):
-        """As of `Softmax`; the log has the entropy itself, so that −log π isn't asked for."""
-        mean, std = self.distribution(x, theta)
-        drawn = mean + std * [numbers.normal(k, len(mean)) for k in range(len(mean))]
-        taken = np.clip(drawn, self.low, self.high).tolist()
-        return drawn, tuple(taken) if len(taken) > 1 else taken[0], 0.0
-
-    def log_density(self, x, theta, drawn):
-        mean, std = self.distribution(x, theta)
-        return float(np.sum(-(((drawn - mean) / std) ** 2) / 2 - np.log(std) - np.log(2 * np.pi) / 2))
-
-    def score(self, x, theta, drawn):
-        mean, std = self.distribution(x, theta)
-        z = (drawn - mean) / std
-        return np.column_stack([np.outer(z / std, x), z**2 - 1]).reshape(-1)
-
-    def entropy(self, x, theta):
-        return float(np.sum(np.log(self.distribution(x, theta)[1]) + np.log(2 * np.pi * np.e) / 2))
-
-    def entropy_gradient(self, x, theta):
-        k = len(self.low)
-        return np.column_stack([np.zeros((k, len(x))), np.ones(k)]).reshape(-1)
-
-
-class SparseGaussian(Gaussian):
-    """The same with θ (D + 1, K), and features with a 0 at their end, in whose place ρ stands."""
-
-    def distribution(self, x, theta):
-        rows = theta.reshape(-1, len(self.low))
-        return self.middle + x @ rows, self.std0 * np.exp(rows[-1])
-
-    def score(self, x, theta, drawn):
-        mean, std = self.distribution(x, theta)
-        z = (drawn - mean) / std
-        return np.vstack([np.outer(x[:-1], z / std), z**2 - 1]).reshape(-1)
-
-    def entropy_gradient(self, x, theta):
-        return np.append(np.zeros(theta.size - len(self.low)), np.ones(len(self.low)))
-
-
 def one_hot(index, n):
     return np.eye(n)[index]
 
@@ -157,20 +61,25 @@ class Features:
         self.env, self.traits, self.name = engine.source.env, engine.traits, engine.model.name
         self.bias = engine.settings.bias or self.name == "state-action"
         self.engine, self.sparse = engine, engine.model.sparse
+        self.rows, self.width = engine.model.tabular * engine.model.n_states, engine.model.shape[-1]  # of a table
+        self.shared = engine.settings.shared
 
-    def v(self, observation):
+    def v(self, observation, t=0):
         if self.engine.settings.features != "auto":
             x = reference_features.values(self.engine, observation)
             return np.append(x, [0.0] * (self.sparse and self.name == "gaussian"))
+        if self.rows > 0:
+            s = 0 if self.shared else observation - self.traits.first_observation
+            return one_hot(s + (t * self.traits.n_observations if self.name == "timed" else 0), self.rows)
         if self.traits.n_observations is not None:
             return one_hot(observation - self.traits.first_observation, self.traits.n_observations)
         return np.append(np.atleast_1d(observation), [1.0] * self.bias)
 
-    def x(self, observation):
+    def x(self, observation, t=0):
         n, first = self.traits.n_actions, self.traits.first_action
-        if self.name == "tabular" or (self.sparse and self.name == "linear"):
-            return np.kron(self.v(observation), np.eye(n))
-        if self.name == "gaussian":
+        if self.rows > 0 or (self.sparse and self.name == "linear"):
+            return np.kron(self.v(observation, t), np.eye(self.width))
+        if "gaussian" in self.name:
             return self.v(observation)
         if self.name == "linear":
             return np.kron(np.eye(n), self.v(observation))
@@ -290,9 +199,7 @@ class Trainer:
         self.settings, self.env, self.traits, self.run = engine.settings, engine._problem.env, engine.traits, run
         self.precision = engine.settings.precision if engine.model.width else "float64"
         self.features = Features(engine)
-        real = engine.model.name == "gaussian"
-        gaussian = SparseGaussian if engine.model.sparse else Gaussian
-        self.policy = gaussian(self.env.action_space, self.settings.std0) if real else Softmax(self.traits)
+        self.policy = policy_of(engine)
         self.theta = engine.theta[run].reshape(-1)
         self.weights = np.zeros(engine.model.n_values)  # of the learned baseline
         self.rule, self.value_rule = StepRule(engine.settings), StepRule(engine.settings)
@@ -306,13 +213,13 @@ class Trainer:
         state = env.reset(make_key(seed, run, number_of_episode, 0, TRAIN, self.precision))
         for t in range(self.traits.max_steps):
             observation = env.observe(state) if hasattr(env, "observe") else state
-            x = self.features.x(observation)
+            x = self.features.x(observation, t)
             numbers = Numbers(seed, run, number_of_episode, t, self.traits.paired, self.precision)
             action, taken, surprise = self.policy.act(x, self.theta, numbers)
             key = make_key(seed, run, number_of_episode, t + 1, TRAIN, self.precision)
             state, reward, terminated = env.step(state, taken, key)
             episode.x.append(x)
-            episode.v.append(self.features.v(observation))
+            episode.v.append(self.features.v(observation, t))
             episode.actions.append(action)
             episode.rewards.append(float(reward))
             episode.entropy += self.policy.entropy(x, self.theta)

@@ -246,9 +246,7 @@ def test_one_action_is_all_there_is_to_learn(write: Write) -> None:
 
 
 class Fading(NamedTuple):
-    """A point whose place is no number, with one sign or the other, from the ninth step on."""
-
-    flipped: bool = False
+    """A point whose place is no number from the ninth step on."""
 
     max_steps = 20
 
@@ -266,15 +264,13 @@ class Fading(NamedTuple):
     def step(self, state, action, key):
         x, t = state
         x = x + action - 0.5
-        faded = x * 0.0 * (1e308 * t + 1e308 * t)
-        return (x if t < 8.0 else -faded if self.flipped else faded, t + 1.0), 1.0, False
+        return (x if t < 8.0 else x * 0.0 * (1e308 * t + 1e308 * t), t + 1.0), 1.0, False
 
 
 @pytest.mark.slow
 def test_an_observation_that_is_not_finite() -> None:
     words = "Fading: an observation had an entry that is not finite, or too large to be weighed"
-    for env in (Fading(), Fading(flipped=True)):
-        with pytest.raises(EnvironmentFault, match=words):
-            Engine(env, batch=32, episodes=64).learn()
-        with pytest.raises(EnvironmentFault, match=words):
-            Engine(env, batch=32).evaluate(64)
+    with pytest.raises(EnvironmentFault, match=words):
+        Engine(Fading(), batch=32, episodes=64).learn()
+    with pytest.raises(EnvironmentFault, match=words):
+        Engine(Fading(), batch=32).evaluate(64)

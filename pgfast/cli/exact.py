@@ -115,10 +115,12 @@ def _judged(
     engine = Engine.load(name, env=env if env.partition(":")[0].endswith(".py") else None)
     if engine.traits.n_actions != shape[1]:
         raise PgfastError(f"The run in {name} has {engine.traits.n_actions} actions, {env} has {shape[1]}.")
+    if engine.model.horizon and case["setting"] != "finite-horizon":
+        raise PgfastError(f"The policy in {name} knows the time: choose --setting finite-horizon.")
     softmax = observed_policy(engine.model, engine.source.env, engine.traits, table.observations)
     theta = engine.theta[0]
     found = evaluate(table.mdp, softmax.probabilities(theta), **case)
-    return found, softmax.gradient(found).reshape(theta.shape)
+    return found, softmax.at(theta).gradient(found).reshape(theta.shape)
 
 
 def _describe(data: dict[str, Any], table: Enumeration, found: Evaluation, best: np.ndarray, full: bool) -> Any:

@@ -10,7 +10,16 @@ J = Σ_s ρ₀(s) V(s).
 from pgfast.exact.ascent import Ascent
 from pgfast.exact.enumeration import Enumeration, enumerated, table_behind
 from pgfast.exact.evaluation import Evaluation, evaluate, weighted_by
-from pgfast.exact.gradients import SoftmaxPolicy, gradient_of, hessian, observed_policy, slope, table_policy
+from pgfast.exact.gradients import (
+    LinkedPolicy,
+    SoftmaxPolicy,
+    Tangent,
+    gradient_of,
+    hessian,
+    observed_policy,
+    slope,
+    table_policy,
+)
 from pgfast.exact.model import SETTINGS, Model, model_of
 from pgfast.exact.optima import Optimum, optimum
 from pgfast.exact.search import BestInClass, best_in_class
@@ -22,10 +31,12 @@ __all__ = [
     "BestInClass",
     "Enumeration",
     "Evaluation",
+    "LinkedPolicy",
     "Model",
     "Optimum",
     "SoftmaxPolicy",
     "Spread",
+    "Tangent",
     "best_in_class",
     "enumerated",
     "episode_variance",

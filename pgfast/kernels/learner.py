@@ -103,10 +103,10 @@ def span_everything(room, n_theta):
     add_span(room.spans, 0, n_theta)
 
 
-def span_first(room, n_actions):
+def span_first(room, width):
     """Only a table's first row."""
     room.spans[0, 0] = 0
-    add_span(room.spans, 0, n_actions)
+    add_span(room.spans, 0, width)
 
 
 @leaf
@@ -181,13 +181,13 @@ def squared_norm(numbers, first, last):
 def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     """Move run's θ (and value function) by the sums of account `a`; False when the new θ would not be finite."""
     sums, stats_at, rule, spans = accounts.sums, accounts.stats_at, optimisation.rule, room.spans
-    n = sums[a, stats_at + COUNT]
-    size = accounts.n_actions  # of a part: a row of a table, or all
-    if accounts.n_actions == 0 or rule.plain == 0:
-        size = learner.n_theta
-        span_everything(room, learner.n_theta)
-    else:
+    n, tabular = sums[a, stats_at + COUNT], accounts.n_actions > 0
+    if tabular and rule.plain == 1:
+        size = accounts.n_actions * learner.n_theta // accounts.value_at  # of a part: a row of a table, or all
         find_spans(accounts, a, spans)
+    else:
+        size = learner.n_theta
+        span_everything(room, accounts.value_at if tabular else learner.n_theta)
     if algorithm.leaves_one_out == 1:
         leave_one_out(accounts, a, spans)
     expand(policy, algorithm, learner, run, accounts, a, room)
@@ -212,10 +212,11 @@ def update_values(optimisation, learner, accounts, a, run, room):
     size, at, n = learner.n_weights, room.value_at, accounts.sums[a, accounts.stats_at + COUNT]
     rule, rate = optimisation.rule, optimisation.lr_value
     if accounts.lists == 1 and rule.plain == 1:
+        width = learner.n_theta // size  # parameters of a row
         for k in range(1, room.spans[0, 0] + 1):
-            for s in range(room.spans[k, 0] // accounts.n_actions, room.spans[k, 1] // accounts.n_actions):
+            for s in range(room.spans[k, 0] // width, room.spans[k, 1] // width):
                 room.numbers[at + s] = accounts.sums[a, accounts.value_at + s] / n
-        return move_spans(rule, rate, learner, run, learner.weights_at, size, room, at, accounts.n_actions)
+        return move_spans(rule, rate, learner, run, learner.weights_at, size, room, at, width)
     for k in range(size):
         room.numbers[at + k] = accounts.sums[a, accounts.value_at + k] / n
     return move_parameters(rule, rate, learner, run, learner.weights_at, size, room, at, 0, size)

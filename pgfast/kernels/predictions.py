@@ -17,10 +17,10 @@ from pgfast.kernels.starts import set_counter
 from pgfast.protocol import act, draw, hand_out, load
 from pgfast.random import PREDICT
 
-COUNT, RUN, NUMBER, DETERMINISTIC, LOADED, LOWEST, HIGHEST = range(7)  # entries of `order`: how many observations, of
-# which run's policy, the number of the first, 1 for the preferred action; 1 + the run that lanes hold, 0 for none; the
-# least and the largest of discrete observations
-ORDER = 7
+COUNT, RUN, NUMBER, DETERMINISTIC, LOADED, LOWEST, HIGHEST, TIME = range(8)  # entries of `order`: how many
+# observations, of which run's policy, the number of the first, 1 for the preferred action; 1 + the run that lanes hold,
+# 0 for none; the least and the largest of discrete observations; steps made in the episode
+ORDER = 8
 
 
 @lane_kernel
@@ -63,6 +63,13 @@ def number_lanes(n, run, first, lanes):
         set_counter(lanes, i, PREDICT)
 
 
+@lane_kernel
+def set_time(n, time, lanes):
+    """So many steps have been made."""
+    for i in range(n):
+        lanes.counter[0, i] = np.uint64(time + 1)
+
+
 @kernel
 def predict(env, like, policy, actions, learner, w, memory, k0, k1, real, whole, places, order, out):
     """Actions for the observations of `real` (N, D) or, where they are discrete, of `whole` (N,): ``out[i]``, whole
@@ -89,6 +96,8 @@ def predict(env, like, policy, actions, learner, w, memory, k0, k1, real, whole,
             return -1
         if order[DETERMINISTIC] == 0:
             number_lanes(padded(n, lanes), order[RUN], order[NUMBER] + first, lanes)
+        set_time(padded(n, lanes), order[TIME], lanes)
+        if order[DETERMINISTIC] == 0:
             draw(actions, padded(n, lanes), lanes.uniforms.shape[0], k0, k1, lanes)
         lanes.control[CHANGED] = 1  # other lanes are at work than before
         act(policy, env, like, padded(n, lanes), w, learner, order[DETERMINISTIC])

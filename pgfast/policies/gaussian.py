@@ -4,10 +4,10 @@ Sutton & Barto (2018), section 13.7; Williams (1992), section 6. The mean is lin
 deviation the same in every state: μ_k(s) = m_k + w_kᵀ x(s) and log σ_k = log s_k + ρ_k, where m is the middle of the
 Box and s the first standard deviation, so that θ = 0 is a policy to begin with. θ is (K, D + 1), w_k and ρ_k in a row.
 
-The environment takes the action clipped to its Box. The score is that of the action as it was drawn: so clipping is a
-part of the environment, and the estimate stays unbiased. With z = (a − μ)/σ, ∇_μ log π = z/σ and ∇_ρ log π = z² − 1;
-they are the *score coefficients* c, the K of μ before the K of ρ. The entropy is H = Σ_k log σ_k + K/2 log 2πe, and
-∇_ρ H = 1.
+The environment takes the action brought into its Box, clipped or squashed. The score is that of the action as it was
+drawn: so clipping is a part of the environment, and the estimate stays unbiased. With z = (a − μ)/σ,
+∇_μ log π = z/σ and ∇_ρ log π = z² − 1; they are the *score coefficients* c, the K of μ before the K of ρ. The entropy
+is H = Σ_k log σ_k + K/2 log 2πe, and ∇_ρ H = 1.
 
 Lanes carry, "prepared" from θ: w (K D), σ (K), 1/σ (K), H. Shapes: (…, L) with L = LANES; `n` lanes are at work.
 """
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from pgfast.compiler import fma, lane_kernel, leaf
 from pgfast.policies.linear import copy_rows
 from pgfast.policies.softmax import SMALL, finite, fit
-from pgfast.protocol import write
+from pgfast.protocol import into_box, write
 from pgfast.vmath import exp
 
 
@@ -32,25 +32,25 @@ def clip(x, low, high):
 
 
 @lane_kernel
-def write_mean(n, k, middle, theta, x, h):
-    """h[k] = middle + Σ_j theta[k D + j] x[j]; x (D, L)."""
+def write_product(n, row, k, first, theta, x, h):
+    """h[k] = first + Σ_j theta[row D + j] x[j]; x (D, L)."""
     d = x.shape[0]
     if d <= SMALL:
         for i in range(n):
-            mean = middle
+            total = first
             for j in range(d):
-                mean = fma(theta[k * d + j, i], x[j, i], mean)
-            h[k, i] = mean
+                total = fma(theta[row * d + j, i], x[j, i], total)
+            h[k, i] = total
     else:
         for i in range(n):
-            h[k, i] = middle
+            h[k, i] = first
         for j in range(d):
             for i in range(n):
-                h[k, i] = fma(theta[k * d + j, i], x[j, i], h[k, i])
+                h[k, i] = fma(theta[row * d + j, i], x[j, i], h[k, i])
 
 
 @lane_kernel
-def sample(n, k, low, high, lanes, m):
+def sample(n, k, box, low, high, lanes, m):
     """Number k of the action, as it is drawn in place of its mean ``h[k]`` and as it is taken, and its two score
     coefficients: 0 in a lane whose episode has ended."""
     size = m.h.shape[0]
@@ -59,16 +59,16 @@ def sample(n, k, low, high, lanes, m):
         z, running = lanes.normals[k, i], lanes.done[i] == 0
         drawn = fma(m.theta[at, i], z, m.h[k, i])
         m.h[k, i] = drawn
-        lanes.reals[k, i] = clip(drawn, low, high)
+        lanes.reals[k, i] = into_box(box, drawn, low, high)
         m.c[k, i] = z * m.theta[at + size, i] if running else 0.0
         m.c[size + k, i] = fma(z, z, -1.0) if running else 0.0
 
 
 @lane_kernel
-def take_mean(n, k, low, high, lanes, m):
+def take_mean(n, k, box, low, high, lanes, m):
     """The mean as number k of the action."""
     for i in range(n):
-        lanes.reals[k, i] = clip(m.h[k, i], low, high)
+        lanes.reals[k, i] = into_box(box, m.h[k, i], low, high)
 
 
 @lane_kernel
@@ -103,10 +103,18 @@ def prepare_lane(i, d, std0, entropy0, share, full, theta):
     theta[last, i] = fit(entropy, theta[last, i]) if share[i] != 0.0 else theta[last, i]
 
 
+class Clipped(NamedTuple):
+    """What is drawn, or the bound that it lies beyond."""
+
+    def into_box(self, x, low, high):
+        return clip(x, low, high)
+
+
 class LinearGaussian(NamedTuple):
     """a_k ~ N(m_k + w_kᵀ x(s), (s_k exp ρ_k)²)."""
 
     features: Any
+    box: Any
     low: tuple[float, ...]  # bounds of the Box, finite
     high: tuple[float, ...]
     middle: tuple[float, ...]  # m
@@ -118,11 +126,11 @@ class LinearGaussian(NamedTuple):
         write(self.features, env, n, like, w, m.x)
         copy_rows(n, m.x, m.v)
         for k in range(m.h.shape[0]):
-            write_mean(n, k, self.middle[k], m.theta, m.x, m.h)
+            write_product(n, k, k, self.middle[k], m.theta, m.x, m.h)
             if deterministic == 1:
-                take_mean(n, k, self.low[k], self.high[k], lanes, m)
+                take_mean(n, k, self.box, self.low[k], self.high[k], lanes, m)
             else:
-                sample(n, k, self.low[k], self.high[k], lanes, m)
+                sample(n, k, self.box, self.low[k], self.high[k], lanes, m)
         sum_entropy(n, lanes, m)
 
     def score(self, i, r, coefficients, m):

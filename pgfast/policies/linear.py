@@ -21,7 +21,7 @@ from pgfast.policies.softmax import (
     sigmoid_pair,
     unmarked,
 )
-from pgfast.protocol import write
+from pgfast.protocol import cool, write
 
 
 @lane_kernel
@@ -50,27 +50,28 @@ def sample_from_two(n, lanes, m):
 
 
 @leaf
-def expand_lane(i, d, share, g, gradient):
-    """gradient = share · g for all actions but the last, and minus their sum for the last; g (R, L), gradient (P,
+def expand_lane(i, d, link, share, g, gradient):
+    """gradient = share · g / τ for all actions but the last, and minus their sum for the last; g (R, L), gradient (P,
     L)."""
     last = g.shape[0]
     for k in range(d):
         total = 0.0
         for b in range(last // d):
-            x = share[i] * g[b * d + k, i]
+            x = cool(link, share[i] * g[b * d + k, i])
             gradient[b * d + k, i] = x
             total += x
         gradient[last + k, i] = -total
 
 
 @leaf
-def prepare_lane(i, d, share, full, theta):
-    """theta[b D + k] = θ_b − θ_last in lanes with a share, that have moved; full (P, L), theta (R, L)."""
+def prepare_lane(i, d, link, share, full, theta):
+    """theta[b D + k] = (θ_b − θ_last) / τ in lanes with a share, that have moved; full (P, L), theta (R, L)."""
     last = theta.shape[0]
     for b in range(last // d):
         for k in range(d):
             old = theta[b * d + k, i]
-            theta[b * d + k, i] = fit(full[b * d + k, i] - full[last + k, i], old) if share[i] != 0.0 else old
+            new = cool(link, full[b * d + k, i] - full[last + k, i])
+            theta[b * d + k, i] = fit(new, old) if share[i] != 0.0 else old
 
 
 @lane_kernel
@@ -82,10 +83,12 @@ def copy_rows(n, source, target):
 
 
 class LinearSoftmax(NamedTuple):
-    """π(a|s) ∝ exp(θ_aᵀ x(s)); ∇_{θ_b} log π(a|s) = (1{a = b} − π(b|s)) x(s) (Sutton & Barto 2018, exercise 13.3)."""
+    """π(a|s) ∝ exp(θ_aᵀ x(s) / τ); with τ = 1, ∇_{θ_b} log π(a|s) = (1{a = b} − π(b|s)) x(s) (Sutton & Barto 2018,
+    exercise 13.3). Lanes have θ divided by τ; gradients are, when they are complete."""
 
     features: Any
     n_actions: int
+    link: Any
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
@@ -113,20 +116,22 @@ class LinearSoftmax(NamedTuple):
         for k in range(d):
             room.numbers[last + k] = 0.0
         for r in range(last):
-            room.numbers[r] = accounts.sums[a, r]
-            room.numbers[last + r % d] -= accounts.sums[a, r]
+            x = cool(self.link, accounts.sums[a, r])
+            room.numbers[r] = x
+            room.numbers[last + r % d] -= x
 
     def expand_lane(self, i, share, m):
-        expand_lane(i, m.x.shape[0], share, m.g, m.gradient)
+        expand_lane(i, m.x.shape[0], self.link, share, m.g, m.gradient)
 
     def prepare_lane(self, i, share, m):
-        prepare_lane(i, m.x.shape[0], share, m.full, m.theta)
+        prepare_lane(i, m.x.shape[0], self.link, share, m.full, m.theta)
 
     def prepare(self, learner, run, room):
         d = self.features.n_features
         last = (self.n_actions - 1) * d
         for r in range(last):
-            learner.runs[run, learner.prepared_at + r] = finite(learner.runs[run, r] - learner.runs[run, last + r % d])
+            difference = learner.runs[run, r] - learner.runs[run, last + r % d]
+            learner.runs[run, learner.prepared_at + r] = finite(cool(self.link, difference))
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
@@ -136,9 +141,9 @@ class LinearSoftmax(NamedTuple):
             total = 0.0
             for k in range(d):
                 total = fma(learner.runs[run, b * d + k], memory.x[i, t, k], total)
-            room.numbers[h + b] = total
+            room.numbers[h + b] = cool(self.link, total)
         score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, self.n_actions)
         for b in range(self.n_actions):
             for k in range(d):
-                room.numbers[b * d + k] = room.numbers[h + b] * memory.x[i, t, k]
+                room.numbers[b * d + k] = cool(self.link, room.numbers[h + b]) * memory.x[i, t, k]
         return 0, self.n_actions * d

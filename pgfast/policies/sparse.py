@@ -115,6 +115,7 @@ class SparseGaussian(NamedTuple):
     """a_k ~ N(m_k + Σ_j θ[j, k] over the active features j, (s_k exp ρ_k)²); θ (D + 1, K), the last row ρ."""
 
     features: Any
+    box: Any
     low: tuple[float, ...]  # as of `pgfast.policies.gaussian.LinearGaussian`
     high: tuple[float, ...]
     middle: tuple[float, ...]
@@ -128,9 +129,9 @@ class SparseGaussian(NamedTuple):
         for k in range(size):
             add_number(n, self.middle[k], m.h[k])
             if deterministic == 1:
-                take_mean(n, k, self.low[k], self.high[k], lanes, m)
+                take_mean(n, k, self.box, self.low[k], self.high[k], lanes, m)
             else:
-                sample(n, k, self.low[k], self.high[k], lanes, m)
+                sample(n, k, self.box, self.low[k], self.high[k], lanes, m)
         sum_entropy(n, lanes, m)
 
     def weigh_entropy(self, n, scale, lanes, m):

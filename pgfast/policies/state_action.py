@@ -13,13 +13,14 @@ from pgfast.policies.softmax import (
     SMALL,
     choose,
     entropy_coefficients,
+    finite,
     fit,
     sample_pairs,
     score_preferences,
     sigmoid_pair,
     unmarked,
 )
-from pgfast.protocol import write, write_all
+from pgfast.protocol import cool, write, write_all
 
 TURN, CHANGED = 5, 9  # entries of ``lanes.control``: turns so far; 1 once θ of some lane is new
 
@@ -48,11 +49,12 @@ def probabilities_of_two(n, theta, x, h):
 
 
 class StateActionSoftmax(NamedTuple):
-    """π(a|s) ∝ exp(θᵀ x(s, a))."""
+    """π(a|s) ∝ exp(θᵀ x(s, a) / τ). Lanes have θ divided by τ; gradients are, when they are complete."""
 
     features: Any
     value_features: Any  # x(s) of the learned baseline
     n_actions: int
+    link: Any
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
@@ -85,19 +87,19 @@ class StateActionSoftmax(NamedTuple):
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         for r in range(learner.n_theta):
-            room.numbers[r] = accounts.sums[a, r]
+            room.numbers[r] = cool(self.link, accounts.sums[a, r])
 
     def expand_lane(self, i, share, m):
         for k in range(m.g.shape[0]):
-            m.gradient[k, i] = share[i] * m.g[k, i]
+            m.gradient[k, i] = cool(self.link, share[i] * m.g[k, i])
 
     def prepare_lane(self, i, share, m):
         for k in range(m.full.shape[0]):
-            m.theta[k, i] = fit(m.full[k, i], m.theta[k, i])
+            m.theta[k, i] = fit(cool(self.link, m.full[k, i]), m.theta[k, i])
 
     def prepare(self, learner, run, room):
         for r in range(learner.n_theta):
-            learner.runs[run, learner.prepared_at + r] = learner.runs[run, r]
+            learner.runs[run, learner.prepared_at + r] = finite(cool(self.link, learner.runs[run, r]))
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
@@ -107,11 +109,11 @@ class StateActionSoftmax(NamedTuple):
             total = 0.0
             for k in range(d):
                 total = fma(learner.runs[run, k], memory.x[i, t, b * d + k], total)
-            room.numbers[h + b] = total
+            room.numbers[h + b] = cool(self.link, total)
         score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, self.n_actions)
         for k in range(d):
             total = 0.0
             for b in range(self.n_actions):
                 total = fma(room.numbers[h + b], memory.x[i, t, b * d + k], total)
-            room.numbers[k] = total
+            room.numbers[k] = cool(self.link, total)
         return 0, d

@@ -1,22 +1,25 @@
-"""Tabular softmax: a preference θ[s, a] for every discrete observation s and action a.
+"""Tabular softmax: a preference h(s, a) for every discrete observation s and action a, by itself the parameter θ[s, a].
 
 Between updates π is fixed, so it is kept, with a table of cumulative probabilities: an action is found by comparisons,
 without an exp. Σ_t w_t δ_t ∇ log π(A_t|S_t) needs only C[s, a] = Σ_t w_t δ_t 1{S_t = s, A_t = a}:
-∂/∂θ[s, a] = C[s, a] − π(a|s) Σ_b C[s, b].
+∂/∂h(s, a) = C[s, a] − π(a|s) Σ_b C[s, b].
 
-S observations, A actions, L = LANES; entry (s, a) of a flat table is s A + a.
+Another parametrisation has a *link* between the D parameters of a row and its A preferences (`pgfast.policies.links`),
+another index a *clock* that says which row an observation has (`pgfast.policies.clocks`).
+
+S rows, A actions, L = LANES; entry (s, a) of a flat table is s A + a, and D = A where nothing else is said.
 """
 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, busy_routine, gather_kernel, lane_kernel, leaf, load_column
+from pgfast.compiler import LANES, busy_routine, gather_kernel, lane_kernel, leaf, load_column, optional_hook
 from pgfast.policies.softmax import finite, score_preferences, unmarked
-from pgfast.protocol import observe
+from pgfast.protocol import find_rows, observe, observed, pull_back, write_preferences
 from pgfast.vmath import exp, log, times
 
 _1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)
@@ -58,15 +61,17 @@ def look_up(n, n_actions, stride, table, lanes, m):
 
 
 @lane_kernel
-def look_up_greedy(n, n_actions, run, seen, runs, action, index):
-    """The action with the largest preference in each lane's row of θ; of equals, the first."""
+def look_up_greedy(n, n_actions, at, run, seen, runs, action, index):
+    """The action with the largest number, preference or probability, in each lane's row of the table that begins at
+    runs[run, at]; of equals, the first."""
     for i in range(n):
-        row = seen[i] * n_actions
+        entry = seen[i] * n_actions
+        row = at + entry
         a = 0
         for b in range(1, n_actions):
             a = b if runs[run[i], row + b] > runs[run[i], row + a] else a
         action[i] = a
-        index[i] = row + a
+        index[i] = entry + a
 
 
 @leaf
@@ -97,6 +102,63 @@ def add_entropy(n, scale, runs, sums, first, scores_at, pi, out):
     for b in range(n):
         p = runs[pi + b]
         out[first + b] -= scale * seen * p * (finite(runs[first + b]) - peak - mean) if p > 0.0 else 0.0
+
+
+@leaf
+def expand_linked(link, n, algorithm, runs, accounts, a, entry, first, pi, room):
+    """One row's gradient by its parameters, out[first], …, from that by log π, which serves as preferences."""
+    sums, numbers, h = accounts.sums, room.numbers, room.preferences_at
+    total, seen, entropy = 0.0, 0.0, 0.0
+    for b in range(n):
+        total += sums[a, entry + b]
+    for b in range(n):
+        numbers[h + b] = sums[a, entry + b] - runs[pi + b] * total
+    if algorithm.entropy != 0.0:
+        for b in range(n):
+            seen += sums[a, accounts.scores_at + entry + b]
+            entropy -= runs[pi + b] * log(runs[pi + b]) if runs[pi + b] > 0.0 else 0.0
+        for b in range(n):
+            p = runs[pi + b]
+            numbers[h + b] -= algorithm.entropy * seen * p * (log(p) + entropy) if p > 0.0 else 0.0
+    pull_back(link, runs, first, n, numbers, h)
+
+
+expand_state = optional_hook("expand_state", expand_linked)  # (link, A, algorithm, runs, accounts, a, s A, first, pi,
+# room): to room.numbers[first], …
+
+
+@leaf
+def linked_gaps(link, n, n_actions, theta, room):
+    """room.rows[b] = h(s, b) − max h(s, ·) of the n rows that the room has chosen."""
+    numbers, h = room.numbers, room.preferences_at
+    for i in range(n):
+        write_preferences(link, theta, room.chosen[i], n_actions, numbers, h)
+        peak = numbers[h]
+        for b in range(1, n_actions):
+            peak = numbers[h + b] if numbers[h + b] > peak else peak
+        for b in range(n_actions):
+            room.rows[b, i] = numbers[h + b] - peak
+
+
+write_gaps = optional_hook("write_gaps", linked_gaps)
+
+
+@leaf
+def pi_itself(link, pi):
+    return pi
+
+
+greedy_at = optional_hook(
+    "greedy_at", pi_itself
+)  # (link, place of π) -> where what is largest for the greedy action is
+
+
+@leaf
+def rescale(spans, old, new):
+    """Ranges of rows of `new` entries, from those of rows of `old`."""
+    for k in range(1, spans[0, 0] + 1):
+        for side in range(2):
+            spans[k, side] = spans[k, side] // old * new
 
 
 @gather_kernel
@@ -150,18 +212,18 @@ def write_row(n_actions, stride, rows, i, runs, row, pi):
 @busy_routine
 def prepare_rows(policy, n, learner, run, room):
     """Prepare the n rows of θ that the room has chosen."""
-    gaps(n, policy.n_actions, learner.runs[run], room.chosen, room.rows)
+    write_gaps(policy.link, n, policy.n_actions, learner.runs[run], room)
     softmax_rows(n, policy.n_actions, room.rows)
     for i in range(n):
-        first = room.chosen[i]
-        row = learner.prepared_at + first // policy.n_actions * policy.stride
-        pi = place_of_pi(policy, learner) + first
+        s = room.chosen[i] // policy.width
+        row = learner.prepared_at + s * policy.stride
+        pi = place_of_pi(policy, learner) + s * policy.n_actions
         write_row(policy.n_actions, policy.stride, room.rows, i, learner.runs[run], row, pi)
 
 
 @leaf
 def place_of_pi(policy, learner):
-    """Where in a run's row of numbers π stands, an entry for each of θ's."""
+    """Where in a run's row of numbers π stands, an entry for each action of each row."""
     return learner.prepared_at + policy.n_states * policy.stride
 
 
@@ -179,34 +241,44 @@ def row_stride(n_actions: int) -> int:
 
 
 class TabularSoftmax(NamedTuple):
-    """π(a|s) ∝ exp θ[s, a] (Agarwal et al. 2021, section 2)."""
+    """π(a|s) ∝ exp h(s, a); with the link `Direct` exp θ[s, a] (Agarwal et al. 2021, section 2)."""
 
-    n_states: int
+    n_states: int  # rows
     n_actions: int
     stride: int  # words of a row of the prepared table
-    start: int = 0  # the smallest observation
+    start: int  # the smallest observation
+    width: int  # D, parameters of a row
+    link: Any
+    clock: Any
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
-        if locate(n, env, like, self.start, self.n_states, lanes.state, lanes.state_int, m.seen) != 0:
+        n_observations = observed(self.clock, self.n_states)
+        if locate(n, env, like, self.start, n_observations, lanes.state, lanes.state_int, m.seen) != 0:
             lanes.control[FAULT] = 1
+        find_rows(self.clock, n, lanes, m)
         if deterministic == 1:
-            look_up_greedy(n, self.n_actions, m.run, m.seen, learner.runs, lanes.action, m.index)
+            at = greedy_at(self.link, place_of_pi(self, learner))
+            look_up_greedy(n, self.n_actions, at, m.run, m.seen, learner.runs, lanes.action, m.index)
         else:
             look_up(n, self.n_actions, self.stride, learner.flat, lanes, m)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
-        """From C to the gradient; the account's scores weigh the entropy of each row."""
+        """From C, in whose entries the room's spans are, to the gradient, in whose they are then; the account's scores
+        weigh the entropy of each row."""
+        n = self.n_actions
         for k in range(1, room.spans[0, 0] + 1):
-            for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
-                pi = place_of_pi(self, learner) + first
-                expand_row(self.n_actions, algorithm, learner.runs[run], accounts, a, first, pi, room.numbers)
+            for entry in range(room.spans[k, 0], room.spans[k, 1], n):
+                first, pi = entry // n * self.width, place_of_pi(self, learner) + entry
+                expand_state(self.link, n, algorithm, learner.runs[run], accounts, a, entry, first, pi, room)
+        if self.width != n:
+            rescale(room.spans, n, self.width)
 
     def prepare(self, learner, run, room):
         """Entropies, cumulative probabilities and π of the rows of θ in the room's spans."""
         count = 0
         for k in range(1, room.spans[0, 0] + 1):
-            for first in range(room.spans[k, 0], room.spans[k, 1], self.n_actions):
+            for first in range(room.spans[k, 0], room.spans[k, 1], self.width):
                 room.chosen[count] = first
                 count += 1
                 if count == LANES:
@@ -216,12 +288,10 @@ class TabularSoftmax(NamedTuple):
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""
-        index = unmarked(memory.index[i, t])
-        n, h = self.n_actions, room.preferences_at
-        first = index - index % n
-        for b in range(n):
-            room.numbers[h + b] = learner.runs[run, first + b]
-        score_preferences(index - first, scale, entropy_scale, room.numbers, h, n)
-        for b in range(n):
-            room.numbers[first + b] = room.numbers[h + b]
-        return first, first + n
+        index, n, h = unmarked(memory.index[i, t]), self.n_actions, room.preferences_at
+        s = index // n
+        first = s * self.width
+        write_preferences(self.link, learner.runs[run], first, n, room.numbers, h)
+        score_preferences(index - s * n, scale, entropy_scale, room.numbers, h, n)
+        pull_back(self.link, learner.runs[run], first, n, room.numbers, h)
+        return first, first + self.width
