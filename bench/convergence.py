@@ -19,7 +19,6 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pgfast import TabularMDP, exact, make
-from pgfast.algorithms.exact import ESCORT_POWER
 from pgfast.exact.evaluation import action_values
 
 ONE_STEP = 0.0  # γ of a bandit, whose episodes have one step
@@ -91,24 +90,25 @@ def escape(chance: float, algorithm: str, lr: float = 0.4, n_arms: int = 10) -> 
 
     A softmax needs at least (1/chance − 2)/(2 α): an update adds at most α π (1 − π + π′) ≤ 2 α π (1 − π) to the
     logarithm of π/(1 − π), and so takes at most 2 α from (1 − π)/π. It is the gravity well of Mei et al. 2020b,
-    theorem 1; an escort policy, w² among all, multiplies w by a number more than 1 and is out after O(log 1/chance)."""
+    theorem 1; an escort policy, θ² among all, multiplies θ by a number more than 1 and is out after O(log 1/chance)."""
     mdp = make("Bandit", rewards=[1.0] + [0.0] * (n_arms - 1))
-    first = np.log(np.r_[chance, np.full(n_arms - 1, (1 - chance) / (n_arms - 1))])
+    first = np.r_[chance, np.full(n_arms - 1, (1 - chance) / (n_arms - 1))]
+    first = np.sqrt(first) if algorithm == "exact-escort-pg" else np.log(first)
     path = exact.Ascent(mdp, algorithm, lr=lr, gamma=ONE_STEP).path(first)
     return next(k for k, (_, found) in enumerate(islice(path, LONGEST)) if found.policy[0, 0] >= 0.5)
 
 
 def steepness(algorithm: str, theta: np.ndarray, rewards: Sequence[float]) -> tuple[float, float]:
     """(‖∇J‖, what it is at least) in a bandit, δ being what is lost and π the probability of the best arm: π δ for a
-    softmax (Mei et al. 2020a, lemma 3), p π^(1 − 1/p) δ / ‖w‖_p for an escort policy (Mei et al. 2020b, section 3)."""
+    softmax (Mei et al. 2020a, lemma 3), p π^(1 − 1/p) δ / ‖θ‖_p for an escort policy (Mei et al. 2020b, section 3)."""
     r = np.array(rewards)
     ascent = exact.Ascent(make("Bandit", rewards=list(rewards)), algorithm, lr=1.0, gamma=ONE_STEP)
     found = ascent.evaluate(theta)
     chance, lost = found.policy[0, int(np.argmax(r))], r.max() - found.J
     least = chance * lost
     if algorithm == "exact-escort-pg":
-        p = ESCORT_POWER
-        least = p * chance ** (1 - 1 / p) * lost / np.exp(logsumexp(theta) / p)
+        p = 2
+        least = p * chance ** (1 - 1 / p) * lost / np.linalg.norm(theta, p)
     return float(np.linalg.norm(ascent.gradient(theta, found))), float(least)
 
 

@@ -53,6 +53,11 @@ def _check_exact(settings: Settings) -> None:
         given = getattr(settings, choice)
         if given != allowed:
             raise PgfastError(f"{choice} is {given!r}, but with {name} {why}: it must be {allowed!r}, or be left out.")
+    kind = EXACT[name].policy
+    if kind is not None and settings.policy != kind:
+        raise PgfastError(
+            f"policy is {settings.policy!r}: with {name} it is {kind!r}; leave it out, or choose exact-pg."
+        )
     if EXACT[name].entropy != (settings.entropy > 0.0):
         other = (
             name.replace("exact-entropy", "exact") if EXACT[name].entropy else name.replace("exact", "exact-entropy")

@@ -40,7 +40,7 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "exact-npg": _EXACT,
     "exact-entropy-pg": {**_EXACT, "entropy": 0.01},
     "exact-entropy-npg": {**_EXACT, "entropy": 0.01},
-    "exact-escort-pg": _EXACT,
+    "exact-escort-pg": {**_EXACT, "policy": "escort"},
 }
 
 _LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them

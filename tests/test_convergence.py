@@ -62,10 +62,9 @@ def test_gradients_are_steep_enough(algorithm):
 
 
 def test_an_escort_policy_is_steeper_where_the_best_arm_is_unlikely():
-    theta = np.array([-8.0, 0.0, 0.0])
-    softmax, escort = (
-        convergence.steepness(name, theta, [1.0, 0.0, 0.0])[0] for name in ("exact-pg", "exact-escort-pg")
-    )
+    chances, rewards = np.array([1e-4, 0.5, 0.4999]), [1.0, 0.0, 0.0]
+    softmax, _ = convergence.steepness("exact-pg", np.log(chances), rewards)
+    escort, _ = convergence.steepness("exact-escort-pg", np.sqrt(chances), rewards)
     assert escort > 10 * softmax
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from commands import answer, pgfast
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Discrete
 from problems import Drift, random_mdp
 
 from pgfast import Engine, PgfastError, TabularMDP, exact
@@ -19,30 +19,6 @@ from pgfast.algorithms.exact import EXACT
 from pgfast.exact_training import expected_return
 
 MDP = ergodic_mdp(4, 3, seed=5)
-
-
-class Triangle(NamedTuple):
-    """Three corners that are seen as points of a plane."""
-
-    max_steps = 5
-
-    @property
-    def observation_space(self):
-        return Box(-1.0, 1.0, (2,), np.float64)
-
-    @property
-    def action_space(self):
-        return Discrete(2)
-
-    def reset(self, key):
-        return 0
-
-    def step(self, state, action, key):
-        state = (state + 1 + action) % 3
-        return state, 1.0 * state, False
-
-    def observe(self, state):
-        return (1.0, 0.0) if state == 0 else (-0.5, 0.8 if state == 1 else -0.8)
 
 
 class Lane(NamedTuple):
@@ -215,9 +191,16 @@ def test_an_environment_without_a_model(env):
         Engine(env, algorithm="exact-npg")
 
 
-def test_an_escort_policy_is_a_table():
-    with pytest.raises(PgfastError, match="exact-escort-pg moves a table of weights of its own"):
-        Engine(Triangle(), algorithm="exact-escort-pg", policy="linear")
+def test_an_escort_gradient_is_of_an_escort_policy():
+    with pytest.raises(PgfastError, match="policy is 'tabular': with exact-escort-pg it is 'escort'; leave it out"):
+        engine("exact-escort-pg", policy="tabular")
+
+
+@pytest.mark.parametrize("policy", ["timed", "mixed", "escort", "exponential-family"])
+def test_other_tables_are_climbed_too(policy):
+    """Those that know the time as well."""
+    curve = engine("exact-pg", policy=policy, gamma=1.0, lr=0.05).learn(10).curve
+    assert np.all(np.diff(curve.mean_return[0]) > 0)
 
 
 def test_who_learns_from_what_it_sees_needs_another_algorithm():

@@ -9,8 +9,7 @@ advantage and α the step size `lr`, an update is
     exact-entropy-pg   exact-pg, where a step also pays −τ log π(a|s), τ the setting `entropy`
                        (Mei et al. 2020a, section 4)
     exact-entropy-npg  exact-npg with the same; α = (1 − γ)/τ is soft policy iteration      (Cen et al. 2022, section 2)
-    exact-escort-pg    exact-pg for π(a|s) ∝ |w(s, a)|ᵖ with p = 2; w moves along ∂J/∂w, and θ = p log |w| is the same
-                       policy as preferences                                           (Mei et al. 2020b, section 3)
+    exact-escort-pg    exact-pg of an escort policy, π(a|s) ∝ |θ(s, a)|ᵖ                 (Mei et al. 2020b, section 3)
 
 Agarwal, Kakade, Lee & Mahajan 2021: On the theory of policy gradient methods. JMLR 22(98).
 Cen, Cheng, Chen, Wei & Chi 2022: Fast global convergence of natural policy gradient methods with entropy
@@ -23,8 +22,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-ESCORT_POWER = 2  # p
-
 
 class ExactAlgorithm(NamedTuple):
     """What an update is made of."""
@@ -32,7 +29,7 @@ class ExactAlgorithm(NamedTuple):
     title: str
     natural: bool = False  # along F⁺∇J instead of ∇J
     entropy: bool = False  # every step pays −τ log π(a|s)
-    escort: bool = False  # w = |θ's policy|^(1/p) is what moves
+    policy: str | None = None  # the only kind of policy that it has; None: any
 
 
 EXACT = {
@@ -42,5 +39,5 @@ EXACT = {
     "exact-entropy-npg": ExactAlgorithm(
         "exact natural gradient with an entropy bonus (Cen et al. 2022)", natural=True, entropy=True
     ),
-    "exact-escort-pg": ExactAlgorithm("exact gradient of an escort policy (Mei et al. 2020b)", escort=True),
+    "exact-escort-pg": ExactAlgorithm("exact gradient of an escort policy (Mei et al. 2020b)", policy="escort"),
 }

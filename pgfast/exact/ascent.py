@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.algorithms.exact import ESCORT_POWER, EXACT
+from pgfast.algorithms.exact import EXACT
 from pgfast.errors import PgfastError, unknown
 from pgfast.exact.evaluation import Evaluation, evaluate
-from pgfast.exact.gradients import table_policy
+from pgfast.exact.gradients import escort_policy, table_policy
 from pgfast.exact.model import Model, model_of
 from pgfast.tables import TabularMDP
 
@@ -33,11 +33,12 @@ class Ascent:
     entropy : float
         τ, of the algorithms that have an entropy bonus.
     policy
-        Whose θ moves: `table_policy`, which it is by default, or `observed_policy` of an engine.
+        Whose θ moves: `table_policy`, as it is by default (of exact-escort-pg `escort_policy`), or `observed_policy`
+        of an engine.
     **case
         `gamma`, `setting` and `horizon`, as `evaluate` takes them.
 
-    Raises PgfastError for an unknown algorithm, and for an escort policy that is no table.
+    Raises PgfastError for an unknown algorithm, and for an entropy of a policy that knows the time.
     """
 
     def __init__(
@@ -54,15 +55,11 @@ class Ascent:
             raise unknown("exact algorithm", algorithm, EXACT)
         self.model = model_of(mdp)
         self.algorithm = EXACT[algorithm]
-        self.policy: Any = policy or table_policy(*self.model.shape)
+        kind = escort_policy if self.algorithm.policy == "escort" else table_policy
+        self.policy: Any = policy or kind(*self.model.shape)
         self.lr, self.entropy, self.case = lr, entropy if self.algorithm.entropy else 0.0, case
         if self.entropy and len(self.policy.shape) == 3:
             raise PgfastError(f"{algorithm} needs a policy that doesn't know the time: choose tabular, or exact-npg.")
-        if self.algorithm.escort and not self._is_table:
-            raise PgfastError(
-                f"{algorithm} moves a table of weights of its own: it can't have a policy that shares parameters "
-                f"between actions; choose the policy tabular."
-            )
 
     def evaluate(self, theta: np.ndarray) -> Evaluation:
         """What the policy with parameters θ (D,) is worth, entropy included."""
@@ -72,21 +69,20 @@ class Ascent:
         return evaluate(model, policy, **self.case)
 
     def gradient(self, theta: np.ndarray, found: Evaluation) -> np.ndarray:
-        """∇J at θ, (D,); of an escort policy ∂J/∂w. `found` is what `evaluate` gave."""
-        by_theta = self.policy.at(theta).gradient(found)
-        return np.asarray(ESCORT_POWER * by_theta / _weights(theta) if self.algorithm.escort else by_theta)
+        """∇J at θ, (D,). `found` is what `evaluate` gave."""
+        return np.asarray(self.policy.at(theta).gradient(found))
 
     def step(self, theta: np.ndarray, found: Evaluation) -> np.ndarray:
         """θ after one update, (D,); not finite where it went too far."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            if self.algorithm.escort:
-                weights = _weights(theta) + self.lr * self.gradient(theta, found)
-                return np.asarray(ESCORT_POWER * np.log(np.abs(weights)))
             along = self._natural_gradient(theta, found) if self.algorithm.natural else self.gradient(theta, found)
             return np.asarray(theta + self.lr * along)
 
-    def path(self, theta: Any = 0.0) -> Iterator[tuple[np.ndarray, Evaluation]]:
-        """(θ, what it is worth) from a first θ, a number or (D,), on, an update between each two; without end."""
+    def path(self, theta: Any = None) -> Iterator[tuple[np.ndarray, Evaluation]]:
+        """(θ, what it is worth) from a first θ on, an update between each two; without end. It is a number
+        or (D,); by default 0, or 1 of exact-escort-pg."""
+        if theta is None:
+            theta = 1.0 if self.algorithm.policy == "escort" else 0.0
         at = np.array(np.broadcast_to(np.asarray(theta, float), (self.policy.n_parameters,)))
         while True:
             found = self.evaluate(at)
@@ -118,11 +114,6 @@ class Ascent:
             return False
         rows = np.unique(x.indices.reshape(-1, self.policy.shape[-1]), axis=0)
         return len(np.unique(rows)) == rows.size
-
-
-def _weights(theta: np.ndarray) -> np.ndarray:
-    """|w| of an escort policy with preferences θ = p log |w|."""
-    return np.asarray(np.exp(theta / ESCORT_POWER))
 
 
 def _advantage_and_visits(found: Evaluation) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from pgfast.errors import PgfastError
 from pgfast.exact.evaluation import Evaluation, evaluate
 from pgfast.exact.model import Model, model_of
 from pgfast.inference import checked, linear_part, softmax
+from pgfast.policies.escort import Escort
 from pgfast.policies.links import Direct
 from pgfast.probe import Traits
 from pgfast.tables import TabularMDP
@@ -125,6 +126,11 @@ class LinkedPolicy:
 def table_policy(n_states: int, n_actions: int) -> SoftmaxPolicy:
     """The softmax of a table of preferences θ (S, A)."""
     return SoftmaxPolicy(sparse.identity(n_states * n_actions, format="csr"), (n_states, n_actions))
+
+
+def escort_policy(n_states: int, n_actions: int, power: float = 2.0) -> LinkedPolicy:
+    """π(a|s) ∝ |θ(s, a)|ᵖ, of a table θ (S, A)."""
+    return LinkedPolicy(sparse.identity(n_states * n_actions, format="csr"), Escort(power), (n_states, n_actions))
 
 
 def observed_policy(
