@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pgfast.kernels.learner import EPISODES
-from pgfast.results import Curve, Evaluation, Interval, Progress, interval, interval_of
+from pgfast.results import Curve, Evaluation, Interval, Progress, Training, interval, interval_of
 from pgfast.settings import Settings
-from pgfast.training import Job, Rows, read_log, total_steps
+from pgfast.training import Job, Rows, failures, read_log, total_steps
 
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
 
@@ -62,6 +62,21 @@ class Recorder:
             episode, np.cumsum(rows.steps, axis=1), rows.mean_return, rows.std_return, rows.entropy, rows.gradient_norm,
             self.seconds,
         )  # fmt: skip
+
+    def training(self, done: bool) -> Training:
+        """What has become of it; `done` unless a callback ended it."""
+        job, clock, curve = self.job, self.job.learner.clock, self.curve()
+        return Training(
+            episodes=int(clock[:, EPISODES].max()) - job.first,
+            steps=total_steps(job.learner) - self.steps_before,
+            compile_seconds=job.compile_seconds,
+            load_seconds=job.load_seconds,
+            train_seconds=job.seconds,
+            curve=curve,
+            final_return=final_return(curve, read_log(job.learner.log)),
+            stopped=not done,
+            failed=tuple(failures(job.learner)),
+        )
 
 
 def final_return(curve: Curve, rows: Rows) -> Interval:

@@ -17,7 +17,7 @@ from pgfast.algorithms.reinforce import make_reinforce
 from pgfast.beginning import new_learner
 from pgfast.choices import check
 from pgfast.compiler import Preparation
-from pgfast.curves import Recorder, evaluation, final_return, points_apart
+from pgfast.curves import Recorder, evaluation, points_apart
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
 from pgfast.features import OneHot
@@ -31,7 +31,7 @@ from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.state_features import plain
-from pgfast.training import Job, Problem, failures, read_log, total_steps
+from pgfast.training import Job, Problem, read_log, total_steps
 
 if TYPE_CHECKING:
     from pgfast.agent import Agent, Learning
@@ -288,18 +288,7 @@ class Engine:
             done = job.run(between)
         finally:
             self._forget()
-        curve = seen.curve()
-        return Training(
-            episodes=int(clock[:, EPISODES].max()) - first,
-            steps=total_steps(self._learner) - steps_before,
-            compile_seconds=job.compile_seconds,
-            load_seconds=job.load_seconds,
-            train_seconds=job.seconds,
-            curve=curve,
-            final_return=final_return(curve, read_log(self._learner.log)),
-            stopped=not done,
-            failed=tuple(failures(self._learner)),
-        )
+        return seen.training(done)
 
     def _forget(self) -> None:
         """The policy has changed: what predicts reads it anew."""
