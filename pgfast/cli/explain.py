@@ -84,6 +84,8 @@ def _softmax(
             f"The actions of {env} are real numbers, {engine.source.env.action_space}: explained are policies that "
             f"choose; take an environment with discrete actions, such as CartPole-v1."
         )
+    if model.name in ("escort", "mixed"):
+        raise PgfastError(f"policy is {policy!r}: explained are policies whose preferences are linear in θ: 'tabular'.")
     action = traits.first_action + traits.n_actions - 1 if action is None else action
     if not traits.first_action <= action < traits.first_action + traits.n_actions:
         raise PgfastError(
