@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import typeof, types
 
-from pgfast.compiler.build import let_allocate, specialiser
+from pgfast.compiler.build import keeping_garbage, let_allocate, specialiser
 from pgfast.compiler.explain import Complaint, complaint, type_in_words
 
 
@@ -42,7 +42,8 @@ def compiled_form(thing: Any, name: str, *examples: Any) -> Any:
 def _returned(cls: type, name: str, signature: tuple[Any, ...], allocates: bool) -> Any:
     binder = specialiser((cls,), allocates)
     dispatcher = binder.compiled(binder.methods[name])
-    dispatcher.compile(signature)
+    with keeping_garbage():
+        dispatcher.compile(signature)
     return dispatcher.nopython_signatures[0].return_type
 
 

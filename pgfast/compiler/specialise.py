@@ -8,6 +8,7 @@ from typing import Any
 
 from numba import njit
 
+from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
 from pgfast.compiler.inference import is_single
 from pgfast.compiler.parts import ApartCompiler, BusyCompiler, MethodCompiler, PartCompiler, UnitCompiler
 from pgfast.compiler.references import global_names, is_library
@@ -20,6 +21,7 @@ FORCED = {"forceinline": True, "pipeline_class": MethodCompiler, **STRICT}  # fo
 
 _COMPILERS = {APART: ApartCompiler, UNIT: UnitCompiler, BUSY: BusyCompiler}
 twins: dict[Any, Any] = {}
+_parts: dict[Any, Any] = {}  # what kernels have in common, compiled once in a process
 
 
 def twin(function: Callable[..., Any], instruction: Any) -> None:
@@ -28,7 +30,8 @@ def twin(function: Callable[..., Any], instruction: Any) -> None:
 
 
 class Specialiser:
-    """Copies functions with globals bound for one combination; each function is copied once.
+    """Copies functions with globals bound for one combination; each function is copied once. Of two combinations that
+    bind all that a function reaches alike, the second takes the first one's copy, compiled as it is.
 
     `methods` gives, for each hook name, the function that takes its place. Functions from outside pgfast (a user's
     methods and helpers) are inlined as leaves are; only where `allocates` is true can they own memory.
@@ -38,6 +41,7 @@ class Specialiser:
         self.methods = dict(methods)
         self.allocates = allocates
         self.copies: dict[Any, Any] = {}
+        self.flags = environment_of_compilation()
 
     def copy(self, function: FunctionType) -> FunctionType:
         """`function` with its globals, and what it closes over, replaced."""
@@ -75,18 +79,35 @@ class Specialiser:
             memory = OWNED if self.allocates and not is_library(function.__module__ or "") else BORROWED
             inline = kind not in (UNIT, BUSY)
             part = njit(pipeline_class=_COMPILERS.get(kind, PartCompiler), forceinline=inline, **STRICT, **memory)
-            self.copies[function] = part(self.copy(function))
+            copy = self.copy(function)
+            key = kind, *memory.values(), self.flags, _identity(function, copy)
+            self.copies[function] = _parts[key] if key in _parts else _parts.setdefault(key, part(copy))
         return self.copies[function]
 
     def _either(self, function: FunctionType) -> Any:
         """The dispatcher for doubles of a pair, which hands calls with float32s to the other one."""
         double, single = map(self.compiled, pairs[function])
+        self.copies[function] = double
+        if (double, single) in _parts:
+            return double
         own = double.get_call_template, double.get_overload
         choose = lambda args: any(map(is_single, args))  # noqa: E731
         double.get_call_template = lambda args, kws: (single.get_call_template if choose(args) else own[0])(args, kws)
         double.get_overload = lambda args: (single.get_overload if choose(args) else own[1])(args)
-        self.copies[function] = double
+        _parts[double, single] = double
         return double
+
+
+def _identity(function: FunctionType, copy: FunctionType) -> Any:
+    """What tells a copy from others of the same function that would be other code: what its globals and cells stand
+    for, and where others than pgfast can change something, a digest of all that it refers to."""
+    values = [copy.__globals__.get(name) for name in sorted(global_names(function))]
+    values += [cell.cell_contents for cell in copy.__closure__ or ()]
+    try:
+        content = "" if is_library(function.__module__ or "") else fingerprint(function)
+    except CannotFingerprint:
+        content = object()  # like no other
+    return function, tuple(map(id, values)), content
 
 
 def _belongs_to_libraries(function: FunctionType) -> bool:

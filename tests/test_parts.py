@@ -1,0 +1,79 @@
+"""What kernels have in common is compiled once in a process, and nothing else is."""
+
+import sys
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from pgfast import vmath
+from pgfast.compiler.specialise import Specialiser
+from pgfast.compiler.templates import hook
+
+FACTOR, FACTORS, THING = 2.0, np.ones(2), object()
+move = hook("move")
+
+
+class Walker(NamedTuple):
+    def move(self, x):
+        return scaled(x) + 1.0
+
+
+class Runner(NamedTuple):
+    def move(self, x):
+        return scaled(x) + 2.0
+
+
+def scaled(x):
+    return FACTOR * vmath.exp(x)
+
+
+def listed(x):
+    return FACTORS[0] * x
+
+
+def unlike_itself(x):
+    return x if THING else -x
+
+
+def moved(thing, x):
+    return move(thing, x)
+
+
+def of(method, function):
+    return Specialiser({"move": method}, allocates=False).compiled(function)
+
+
+def test_the_same_is_shared():
+    assert of(Walker.move, moved) is of(Walker.move, moved)
+    assert of(Walker.move, scaled) is of(Runner.move, scaled)  # reaches no hook
+
+
+def test_another_method_makes_another_part_of_all_that_reach_it():
+    assert of(Walker.move, moved) is not of(Runner.move, moved)
+
+
+def test_parts_that_may_own_memory_are_others():
+    owning = Specialiser({"move": Walker.move}, allocates=True)
+    assert owning.compiled(moved) is not of(Walker.move, moved)
+
+
+def test_a_changed_global_makes_other_parts(monkeypatch):
+    def all_three():
+        return of(Walker.move, moved), of(Walker.move, scaled), of(Walker.move, listed)
+
+    before = all_three()
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
+    FACTORS[0] += 1.0
+    after = all_three()
+    assert all(a is not b for a, b in zip(before, after, strict=True))
+
+
+def test_what_cannot_be_told_apart_is_not_shared():
+    assert of(Walker.move, unlike_itself) is not of(Walker.move, unlike_itself)
+
+
+def test_flags_are_part_of_it(monkeypatch):
+    before = of(Walker.move, scaled)
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    assert of(Walker.move, scaled) is not before
