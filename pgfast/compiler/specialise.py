@@ -103,10 +103,12 @@ def _identity(function: FunctionType, copy: FunctionType) -> Any:
     for, and where others than pgfast can change something, a digest of all that it refers to."""
     values = [copy.__globals__.get(name) for name in sorted(global_names(function))]
     values += [cell.cell_contents for cell in copy.__closure__ or ()]
-    try:
-        content = "" if is_library(function.__module__ or "") else fingerprint(function)
-    except CannotFingerprint:
-        content = object()  # like no other
+    content: Any = None
+    if not is_library(function.__module__ or ""):
+        try:
+            content = fingerprint(function)
+        except CannotFingerprint:
+            content = object()  # like no other
     return function, tuple(map(id, values)), content
 
 
