@@ -1,12 +1,7 @@
-"""Small problems that the tests learn, and engines for them.
-
-Run as a program, it prints the parameters after training of the SHORT and PLAIN ones: with NUMBA_DISABLE_JIT=1 in the
-environment, as the kernels find them in plain Python.
-"""
+"""Small problems that the tests learn, and engines for them."""
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -276,8 +271,3 @@ def learned(name: str) -> np.ndarray:
     fresh = short_engine(name)
     fresh.learn(threads=1)
     return fresh.theta
-
-
-if __name__ == "__main__":
-    with np.errstate(all="ignore"):  # compiled code doesn't warn of x / 0 in a lane that is idle
-        print(json.dumps({name: learned(name).tolist() for name in {**SHORT, **PLAIN}}))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import PGFAST, answer, pgfast
+from commands import PGFAST, answer, here, pgfast
 
 from pgfast.cli.progress import compile_aloud
 
@@ -118,7 +118,7 @@ def test_quiet_says_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_holds_a_run_is_refused(lake: tuple[Path, dict]) -> None:
     folder, _ = lake
     before = {p: p.read_bytes() for p in folder.iterdir()}
-    done = pgfast("train", "FrozenLake-v1", *SMALL, "--out", folder)
+    done = here("train", "FrozenLake-v1", *SMALL, "--out", folder)
     assert done.returncode == 2
     assert "holds a run already" in done.stderr
     assert {p: p.read_bytes() for p in folder.iterdir()} == before
@@ -278,7 +278,7 @@ BAD_INPUT = {
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input(name: str, tmp_path: Path) -> None:
     arguments, words = BAD_INPUT[name]
-    done = pgfast(*arguments, "--json", cwd=tmp_path)
+    done = here(*arguments, "--json", cwd=tmp_path)
     assert done.returncode == 2
     said = json.loads(done.stdout)
     assert said["exit_code"] == 2
@@ -300,7 +300,7 @@ def test_bad_input(name: str, tmp_path: Path) -> None:
 def test_bad_configuration(text: str, words: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(text, "utf-8")
-    done = pgfast("train", "--config", file, cwd=tmp_path)
+    done = here("train", "--config", file, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr

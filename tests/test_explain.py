@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from commands import answer, pgfast
+from commands import answer_here as answer
+from commands import here as pgfast
 from reference import score, softmax
 
 from pgfast import Engine
