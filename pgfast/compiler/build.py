@@ -44,8 +44,8 @@ def build(function: FunctionType, classes: tuple[type, ...], args: tuple[Any, ..
 
 @contextmanager
 def keeping_garbage() -> Iterator[None]:
-    """Without Python's garbage collector: compiling makes a million objects that stay, and looking for others among
-    them takes a tenth of the time."""
+    """Without Python's garbage collector: compiling makes many objects that stay, and to look for garbage among them
+    takes long."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
