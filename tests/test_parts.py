@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pgfast import vmath
+from pgfast import make_key, vmath
+from pgfast.compiler.alone import compiled_form
 from pgfast.compiler.specialise import Specialiser
 from pgfast.compiler.templates import hook
 
@@ -77,3 +78,17 @@ def test_flags_are_part_of_it(monkeypatch):
     before = of(Walker.move, scaled)
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
     assert of(Walker.move, scaled) is not before
+
+
+class Holder(NamedTuple):
+    value: object
+
+    def reset(self, key):
+        return self.value
+
+
+def test_one_part_for_several_types():
+    """Each call is one of its own types."""
+    assert compiled_form(Holder(1.5), "reset", make_key()) == "float"
+    assert compiled_form(Holder(1), "reset", make_key()) == "int"
+    assert compiled_form(Holder((1.5, 2)), "reset", make_key()) == ("float", "int")

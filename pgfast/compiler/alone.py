@@ -44,7 +44,7 @@ def _returned(cls: type, name: str, signature: tuple[Any, ...], allocates: bool)
     dispatcher = binder.compiled(binder.methods[name])
     with keeping_garbage():
         dispatcher.compile(signature)
-    return dispatcher.nopython_signatures[0].return_type
+    return dispatcher.overloads[signature].signature.return_type
 
 
 def _form(type_: Any) -> Any:

@@ -7,6 +7,7 @@ from types import CellType, FunctionType
 from typing import Any
 
 from numba import njit
+from numba.core.typing import make_concrete_template
 
 from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
 from pgfast.compiler.inference import is_single
@@ -81,7 +82,7 @@ class Specialiser:
             part = njit(pipeline_class=_COMPILERS.get(kind, PartCompiler), forceinline=inline, **STRICT, **memory)
             copy = self.copy(function)
             key = kind, *memory.values(), self.flags, _identity(function, copy)
-            self.copies[function] = _parts[key] if key in _parts else _parts.setdefault(key, part(copy))
+            self.copies[function] = _parts[key] if key in _parts else _parts.setdefault(key, _exact(part(copy)))
         return self.copies[function]
 
     def _either(self, function: FunctionType) -> Any:
@@ -96,6 +97,22 @@ class Specialiser:
         double.get_overload = lambda args: (single.get_overload if choose(args) else own[1])(args)
         _parts[double, single] = double
         return double
+
+
+def _exact(part: Any) -> Any:
+    """A dispatcher that takes a call to be one of just its types: among what other kernels had compiled, numba would
+    look for something that these types can be converted to."""
+    any_of_them = part.get_call_template
+
+    def just_these(args: Any, kws: Any) -> Any:
+        template, signature, args, kws = any_of_them(args, kws)
+        if tuple(args) in part.overloads:
+            name = part.py_func.__name__
+            template = make_concrete_template(name, key=name, signatures=[part.overloads[tuple(args)].signature])
+        return template, signature, args, kws
+
+    part.get_call_template = just_these
+    return part
 
 
 def _identity(function: FunctionType, copy: FunctionType) -> Any:
