@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pgfast.lazy import lazily
 
 if TYPE_CHECKING:
     from pgfast.agent import Agent
@@ -31,8 +32,6 @@ _HOMES = {
     "pgfast.tables": ("TabularMDP",),
     "pgfast.vmath": ("cos", "exp", "log", "sin", "sqrt"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "Agent",
     "Curve",
@@ -64,14 +63,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Public names are imported when first used, so that ``import pgfast`` costs nothing."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'pgfast' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOMES)

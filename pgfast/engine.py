@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,6 +37,7 @@ from pgfast.training import Job, Problem, read_log, total_steps
 if TYPE_CHECKING:
     from pgfast.agent import Agent, Learning
     from pgfast.exact import Ascent
+    from pgfast.exact.reach import Reach
     from pgfast.inference import Predictor
     from pgfast.vector import Played
 
@@ -185,17 +187,16 @@ class Engine:
     @property
     def optimum(self) -> float | None:
         """The best mean return within reach, where it is known: of a policy that knows the time where this one does."""
-        if self.model.horizon:
-            return self._optimum_in_time()
-        if self.traits.optimum is not None:
-            return self.traits.optimum
-        features = getattr(self.model.policy, "features", None)
-        anything = self.model.name in ("tabular", "escort") or isinstance(features, OneHot)
-        if self.source.table is not None and anything:  # of a table's states, any policy can be expressed
-            from pgfast.optimum import best_return
+        return self._optimum_in_time() if self.model.horizon else self.reach.optimum
 
-            return best_return(self.source.table, self.traits.max_steps if self.traits.limited else None)
-        return None
+    @cached_property
+    def reach(self) -> Reach:
+        """The best mean return, where it is known, and whether Gymnasium's threshold is within reach."""
+        from pgfast.exact.reach import reach
+
+        features = getattr(self.model.policy, "features", None)
+        any_policy = self.model.name in ("tabular", "escort") or isinstance(features, OneHot)
+        return reach(self.source, self.traits, any_policy)
 
     def _optimum_in_time(self) -> float | None:
         """The best mean return of a policy that knows the time, where the model is known."""

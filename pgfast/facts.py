@@ -14,9 +14,9 @@ from pgfast.collection import BUNDLED, family
 from pgfast.compiler.cache import cache_folder
 from pgfast.compiler.fingerprint import sources_and_versions
 from pgfast.environments import Source, definition, find
+from pgfast.exact.reach import reach
 from pgfast.files import packaged_folder
-from pgfast.optimum import best_return
-from pgfast.probe import Traits, probe
+from pgfast.probe import probe
 
 FILE = "environments.json"
 
@@ -51,15 +51,8 @@ def facts(source: Source, cls: Any) -> dict[str, Any]:
         "actions": traits.n_actions or None,
         "action_dimensions": None if traits.n_actions else source.env.action_space.shape,
         "max_steps": traits.max_steps if traits.limited else None,
-        "optimum": optimum(source, traits),
+        "optimum": reach(source, traits).optimum,
     }
-
-
-def optimum(source: Source, traits: Traits) -> float | None:
-    """The best mean return, where the environment says it or its table is small enough to look for it."""
-    if traits.optimum is not None or source.table is None:
-        return traits.optimum
-    return best_return(source.table, traits.max_steps if traits.limited else None)
 
 
 def description(cls: Any) -> str:

@@ -1,9 +1,8 @@
 """The gradient that an engine estimates, held against the exact one.
 
-One update with step size 1 from the same θ in each of K independent runs gives K estimates of ∇J by the very kernels
-that train. Where the environment has a table they are compared with the policy gradient theorem's answer, which is
-itself compared with finite differences of the exact J; where it has none, with finite differences of the mean return
-over episodes that draw the same random numbers on both sides.
+Estimates by the kernels that train (`pgfast.estimates`) are compared with the policy gradient theorem's answer, which
+is itself compared with finite differences of the exact J; where the environment has no table, with finite differences
+of mean returns.
 
 Without the factor γᵗ the usual estimate, from returns-to-go, is not that of any objective's gradient (Nota & Thomas
 2020): it is held against its own exact expectation, and what separates that from ∇J is its bias.
@@ -12,22 +11,21 @@ Without the factor γᵗ the usual estimate, from returns-to-go, is not that of 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pgfast import exact
-from pgfast.algorithms.exact import EXACT
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
-from pgfast.kernels.statistics import COUNT, DISCOUNTED
-from pgfast.settings import Settings
+from pgfast.estimates import Known, by_differences, decay, known, random_theta, sample
 
 FALSE_ALARM = 1e-6  # probability that a right estimator is called off
+WARM_UP = 64  # episodes by which a baseline is there
 _EACH = 200  # parameters up to which differences are taken by each of them
 _DIRECTIONS = 20  # random ones, beyond
-_EXACT_STEP, _SAMPLED_STEP = 1e-4, 0.05  # of differences of the exact J, and of mean returns
+_STEP = 1e-4  # of differences of the exact J
 _SAME = 1e-12  # relative: an estimate that never varies is right if it is this close
 
 
@@ -87,54 +85,40 @@ def check_gradient(
     theta: np.ndarray | None = None,
     seed: int = 0,
     threads: int | None = None,
+    warm_up: int = WARM_UP,
     **settings: Any,
 ) -> GradientCheck:
     """Hold `estimates` estimates, of `batch` episodes each, of an engine with these settings against the exact
-    gradient, at `theta` (by default random numbers around what training begins with).
+    gradient, at `theta` (by default random numbers). Before each of them `warm_up` episodes are played, from which the
+    baseline is made.
 
     Raises PgfastError for settings with which an update is no estimate of ∇J (`in_loop`, `entropy`).
     """
-    if estimates < 30:
-        raise PgfastError(f"estimates is {estimates}: it must be at least 30, for their variance to be known.")
-    for name in ("in_loop", "entropy"):
-        if settings.get(name):
-            raise PgfastError(f"{name} is on: an update is then no estimate of the return's gradient; leave it out.")
-    if settings.get("algorithm") in EXACT:
+    start = {} if theta is None else {"theta0": theta}
+    engine = Engine(env, **{"entropy": 0.0, "in_loop": False, **settings, **start}, batch=batch, seed=seed)
+    at = random_theta(engine, seed) if theta is None else engine.theta[0].reshape(-1)
+    exactly = known(engine)
+    if exactly is None and decay(engine.settings) != engine.settings.gamma:
+        better = "with" if engine.settings.returns == "to-go" else "without"
         raise PgfastError(
-            f"algorithm is {settings['algorithm']!r}, which estimates nothing: its gradient is what the estimates of "
-            f"others are held against; choose reinforce."
+            f"{engine.traits.label} has no table, and the estimate is not the gradient of any return that could be "
+            f"measured: choose gamma 1, or {better} the factor γᵗ (discount_factor)."
         )
-    fixed = {"entropy": 0.0, "optimizer": "sgd", "lr": 1.0, "in_loop": False, "batch": batch, "seed": seed}
-    first = Engine(env, **{**settings, **fixed})
-    size = first.model.n_parameters
-    random = np.random.default_rng(seed).normal(first.model.theta0, 0.5, size)
-    at = random if theta is None else np.ravel(np.asarray(theta, float))
-    engine = Engine(env, **{**settings, **fixed}, theta0=at.tolist(), runs=estimates)
-    engine.learn(batch, threads=threads)
-    found = engine.theta.reshape(estimates, size) - at
-    mean, variance = found.mean(axis=0), found.var(axis=0, ddof=1)
-    error = np.sqrt(variance / estimates)
-    table = _table(engine)
-    difference: float | None = None
-    if table is not None:
-        expected, gradient, difference = _exactly(engine, table, at)
+    found = sample(engine, at, estimates, warm_up, threads)
+    error, difference = found.error, None
+    if exactly is not None:
+        expected, gradient, difference = _exactly(exactly, decay(engine.settings), at)
     else:
-        expected, spread = _by_differences(engine, at, estimates * batch, threads)
+        expected, spread = by_differences(engine, at, estimates * batch, threads)
         gradient, error = expected, np.hypot(error, spread)
     scale = _SAME * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-    off = mean - expected
+    off = found.mean - expected
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(error > scale, off / error, np.where(np.abs(off) <= 10 * scale, 0.0, np.inf))
-    bound = _bound(size, estimates)
-    return GradientCheck(at, mean, variance, error, expected, gradient, z, bound, difference, table is not None)
-
-
-def _table(engine: Engine) -> exact.Enumeration | None:
-    """The model, where there is one."""
-    try:
-        return exact.table_behind(engine.source, engine.traits)
-    except PgfastError:
-        return None
+    bound = _bound(len(at), estimates)
+    return GradientCheck(
+        at, found.mean, found.variance, error, expected, gradient, z, bound, difference, exactly is not None
+    )
 
 
 def _bound(size: int, estimates: int) -> float:
@@ -144,60 +128,15 @@ def _bound(size: int, estimates: int) -> float:
     return float(t.isf(FALSE_ALARM / (2 * size), estimates - 1))
 
 
-def _exactly(engine: Engine, table: exact.Enumeration, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _exactly(known: Known, decay: float, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """What the estimates should be on average, ∇J, and how far ∇J is from finite differences of J."""
-    settings, traits = engine.settings, engine.traits
-    policy = exact.observed_policy(engine.model, engine.source.env, traits, table.observations)
-    case: dict[str, Any] = {"gamma": settings.gamma, "setting": "finite-horizon", "horizon": traits.max_steps}
-
-    model = exact.model_of(table.mdp)
-
-    def judged(at: np.ndarray) -> exact.Evaluation:
-        return exact.evaluate(model, policy.probabilities(at), **case)
-
-    here = judged(theta)
-    tangent = policy.at(theta)
+    here, tangent = known.judged(theta), known.policy.at(theta)
     gradient = tangent.gradient(here)
     units = np.eye(len(theta))
     if len(theta) > _EACH:
         units = np.random.default_rng(0).normal(size=(_DIRECTIONS, len(theta)))
         units /= np.linalg.norm(units, axis=1, keepdims=True)
-    slopes = [exact.slope(lambda at: judged(at).J, theta, unit, _EXACT_STEP) for unit in units]
+    slopes = [exact.slope(lambda at: known.judged(at).J, theta, unit, _STEP) for unit in units]
     size = max(float(np.max(np.abs(gradient), initial=0.0)), 1e-300)
     difference = float(np.max(np.abs(units @ gradient - slopes))) / size
-    return tangent.chained(exact.weighted_by(model, here, _decay(settings))), gradient, difference
-
-
-def _decay(settings: Settings) -> float:
-    """The weight that the estimate gives to step t on average, to the power 1/t. A whole return, counted from the
-    start, has γᵗ in it already."""
-    whole = settings.gamma if settings.returns == "whole" else 1.0
-    return whole * (settings.gamma if settings.discount_factor else 1.0)
-
-
-def _by_differences(
-    engine: Engine, theta: np.ndarray, episodes: int, threads: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """∂J/∂θ from mean discounted returns of the same random numbers at θ ± h, with standard errors: both (D,)."""
-    settings = engine.settings
-    if _decay(settings) != settings.gamma:
-        better = "with" if settings.returns == "to-go" else "without"
-        raise PgfastError(
-            f"{engine.traits.label} has no table, and the estimate is not the gradient of any return that could be "
-            f"measured: choose gamma 1, or {better} the factor γᵗ (discount_factor)."
-        )
-    slots = 64
-    slopes = []
-    for step in np.eye(len(theta)) * _SAMPLED_STEP:
-        up, down = (_mean_returns(engine, theta + sign * step, slots, episodes, threads) for sign in (1, -1))
-        slopes.append((up - down) / (2 * _SAMPLED_STEP))
-    found = np.array(slopes)
-    return found.mean(axis=1), found.std(axis=1, ddof=1) / math.sqrt(slots)
-
-
-def _mean_returns(engine: Engine, theta: np.ndarray, runs: int, episodes: int, threads: int | None) -> np.ndarray:
-    """The mean discounted return of each of `runs` independent runs that play with θ, (runs,)."""
-    count = max(1, episodes // runs)
-    player = Engine.from_settings(replace(engine.settings, runs=runs, theta0=theta.tolist()), engine.source)
-    sums = player.play(count, threads=threads)
-    return np.asarray(sums[:, DISCOUNTED] / sums[:, COUNT])
+    return tangent.chained(exact.weighted_by(known.model, here, decay)), gradient, difference

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from problems import random_mdp
 from scipy import sparse
 
@@ -151,32 +149,6 @@ def test_sparse_equations_agree_with_dense_ones(monkeypatch):
         np.testing.assert_allclose(large.gradient, dense.gradient, atol=1e-9 * np.abs(dense.gradient).max())
 
 
-@st.composite
-def sparse_mdps(draw):
-    """MDPs with absorbing and unreachable states and rewards of 0."""
-    s, a = draw(st.integers(1, 6)), draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    p = np.zeros((s, a, s))
-    for row in p.reshape(-1, s):
-        row[rng.choice(s, draw(st.integers(1, min(s, 3))), replace=False)] = 1.0
-        row /= row.sum()
-    r = rng.normal(size=(s, a)) * (rng.random((s, a)) < 0.5)
-    return TabularMDP(p, r, np.eye(s)[0])
-
-
-@given(sparse_mdps(), st.integers(0, 100), st.sampled_from([0.0, 0.5, 0.99]))
-def test_any_discounted_mdp(mdp, seed, gamma):
-    pi = softmax(preferences(mdp, seed))
-    pi[:, 0] += pi[:, -1]  # the last action never
-    pi[:, -1] -= pi[:, -1] if mdp.n_actions > 1 else pi[:, 0] / 2
-    found = exact.evaluate(mdp, pi, gamma=gamma)
-    assert np.all(np.isfinite(found.gradient))
-    model = exact.model_of(mdp)
-    bellman = model.reward + gamma * (model.steps @ found.V).reshape(model.shape)
-    np.testing.assert_allclose((pi * bellman).sum(axis=1), found.V, atol=1e-10)
-    assert found.J <= exact.optimum(mdp, gamma=gamma).J + 1e-9
-
-
 def ring(n=3, pays=1.0):
     """A chain that goes round for ever, and a state that leads into it from nowhere."""
     p = np.zeros((n + 1, 1, n + 1))
@@ -222,12 +194,62 @@ def test_several_classes_are_named():
         (np.ones((5, 3)) / 3, {"setting": "discounted"}, "gamma is 1 in the discounted setting"),
         (np.ones((5, 3)) / 3, {"setting": "episodic", "gamma": 0.5}, "gamma is 0.5 in the episodic setting"),
         (np.ones((5, 3)) / 3, {"setting": "finite"}, "did you mean"),
-        (np.ones((5, 3)) / 3, {"setting": "finite-horizon", "horizon": 0}, "give horizon"),
+        (
+            np.ones((5, 3)) / 3,
+            {"setting": "finite-horizon", "horizon": 0},
+            "horizon is 0: it must be a number of steps",
+        ),
+        (np.ones((5, 3)) / 3, {"setting": "finite-horizon", "horizon": 2.5}, "horizon is 2.5"),
+        (np.ones((5, 3)) / 3, {"horizon": 5}, "horizon is 5 in the episodic setting"),
+        (np.ones((5, 3)) / 3, {"gamma": "0.9"}, "gamma is 0.9: it must be from 0 to 1"),
+        (np.ones((5, 3)) / 3, {"gamma": float("nan")}, "gamma is nan"),
+        (np.tile([np.nan, 0.5, 0.5], (5, 1)), {}, r"pi\[0, 0\] is nan"),
+        (np.tile([np.inf, 0.0, 0.0], (5, 1)), {}, r"pi\[0, 0\] is inf"),
+        ("uniform", {}, "pi is 'uniform': it must be an array of probabilities"),
+        ([[0.5, 0.5], [1.0]], {}, "it must be an array of probabilities"),
     ],
 )
 def test_bad_input(pi, case, message):
     with pytest.raises(PgfastError, match=message):
         exact.evaluate(random_mdp(), pi, **case)
+
+
+def test_what_is_no_mdp():
+    with pytest.raises(PgfastError, match=r"mdp is 'FrozenLake-v1': it must be a TabularMDP"):
+        exact.evaluate("FrozenLake-v1", np.ones((16, 4)) / 4)
+
+
+@pytest.mark.parametrize(
+    ("n_states", "case"),
+    [
+        (5000, {"gamma": 0.99}),
+        (5000, {"setting": "average"}),
+        pytest.param(100_000, {"gamma": 0.99}, marks=pytest.mark.slow),
+    ],
+)
+def test_large_chains(n_states, case):
+    """Values and optima of chains that nobody would factorise, by their Bellman equations."""
+    model = exact.model_of(make("Garnet", n_states=n_states))
+    found = exact.evaluate(model, np.full(model.shape, 0.25), **case)
+    best = exact.optimum(model, **case)
+    assert (found.method, best.method) == ("sparse", "sparse")
+    assert max(found.residual, best.residual) < 1e-10
+    gamma, gain = case.get("gamma", 1.0), best.J if "setting" in case else 0.0
+    ahead = model.reward + gamma * (model.steps @ best.V).reshape(model.shape) - gain
+    np.testing.assert_allclose(ahead.max(axis=1), best.V, atol=1e-8)
+    assert found.J < best.J
+
+
+def test_a_long_corridor_is_solved_by_other_means():
+    """Of 5,000 states in a row iteration sees the end too late: they are factorised, sparse."""
+    n = 5000
+    following = np.minimum(np.arange(n) + 1, n - 1)
+    p = sparse.csr_matrix((np.ones(n), (np.arange(n), following)), (n, n))
+    r = -np.ones((n, 1))
+    r[-1] = 0.0
+    found = exact.evaluate(TabularMDP(p, r, np.eye(1, n)[0]), np.ones((n, 1)))
+    assert found.J == pytest.approx(1 - n, rel=1e-12)
+    assert found.residual < 1e-10
 
 
 def test_sparse_input():

@@ -20,6 +20,8 @@ def test_uniform_policy_on_the_lake() -> None:
     assert (said["n_states"], said["n_actions"]) == (16, 4)
     assert said["J"] == found.J
     assert said["optimum"] == pytest.approx(0.54203, abs=5e-6)
+    fields = "env setting gamma n_states n_actions J optimum gradient_norm V distribution gradient"
+    assert list(said) == fields.split()
     assert said["V"] == found.V.tolist()
     assert said["distribution"] == found.occupancy.tolist()
     assert said["gradient"] == found.gradient.tolist()
@@ -29,7 +31,6 @@ def test_uniform_policy_on_the_lake() -> None:
 def test_settings() -> None:
     limited = answer("exact", "FrozenLake-v1", "--policy", "optimal", "--setting", "finite-horizon")
     assert limited["J"] == limited["optimum"] == pytest.approx(0.7442, abs=5e-5)
-    assert limited["horizon"] == 100
     by_default = answer("exact", "ShortCorridor")
     assert (by_default["setting"], by_default["J"]) == ("episodic", -12.0)
     assert answer("exact", "Garnet", "--setting", "average")["setting"] == "average"
@@ -52,17 +53,45 @@ def test_the_policy_of_a_run(tmp_path: Path) -> None:
     assert said["gradient"] == pytest.approx([-by_logit, by_logit], rel=1e-10)
 
 
-def test_people_see_a_table() -> None:
-    done = pgfast("exact", "ShortCorridor")
+def test_people_see_a_table(tmp_path: Path) -> None:
+    done = pgfast("exact", "ShortCorridor", cwd=tmp_path)
     assert done.returncode == 0
     for words in ("uniform policy", "episodic, γ = 1", "-12", "optimum", "best action"):
         assert words in done.stdout
+
+
+def test_a_gridworld_has_a_picture(tmp_path: Path) -> None:
+    done = pgfast("exact", "FrozenLake-v1", "--policy", "optimal", cwd=tmp_path)
+    assert "exact.png" in done.stdout
+    assert (tmp_path / "exact.png").stat().st_size > 10_000
+    answer("exact", "FrozenLake-v1", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["exact.png"]
+    answer("exact", "CliffWalking-v1", "--gamma", 0.9, "--out", "cliff.png", cwd=tmp_path)
+    assert (tmp_path / "cliff.png").exists()
+
+
+def test_a_threshold_out_of_reach_is_said(tmp_path: Path) -> None:
+    words = "Gymnasium's threshold of 8 is out of reach for every policy"
+    for command in ("exact", "info"):
+        assert words in " ".join(pgfast(command, "Taxi-v4", cwd=tmp_path).stdout.split())
+        assert "threshold" not in pgfast(command, "FrozenLake-v1", cwd=tmp_path).stdout
+    assert answer("info", "Taxi-v4")["threshold"] == {"gymnasium": 8.0, "out_of_reach": True}
+    assert answer("info", "FrozenLake-v1")["threshold"] == {"gymnasium": 0.7, "out_of_reach": False}
+    assert answer("info", "ShortCorridor")["threshold"] is None
+
+
+def test_large_equations_are_told(tmp_path: Path) -> None:
+    done = pgfast("exact", "Garnet", "-E", "n_states=3000", cwd=tmp_path)
+    assert done.stderr.count("by iteration on sparse matrices") == 1
+    assert "sparse, largest residual" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["CartPole-v1"], "has no table"),
+        (["ShortCorridor", "--out", "x.png"], "ShortCorridor has no map to draw on"),
+        (["FrozenLake-v1", "--out", "nowhere/x.png"], "can't be written"),
         (["FrozenLake-v1", "--policy", "nowhere"], "it must be uniform, optimal, best or the folder of a run"),
         (["FrozenLake-v1", "--gamma", "2"], "gamma is 2.0: it must be from 0 to 1"),
         (["FrozenLake-v1", "--setting", "endless"], "setting"),

@@ -18,7 +18,7 @@ from pgfast.environments import definition
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pgfast").rglob("*.py"))
 ORDER = [  # each may import those of its own line and of the lines above it
-    ["errors", "collection", "drawing", "maps"],
+    ["errors", "collection", "drawing", "lazy", "maps"],
     ["files", "parameters"],
     ["compiler"],
     ["vmath32"],
@@ -34,17 +34,18 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["faults", "independence", "obstacles", "rehearsal", "rendering"],
     ["sample"],
     ["state_features"],
-    ["models", "optimum", "players"],
+    ["models", "players"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
     ["exact_training"],
-    ["outside"],
+    ["gridworld", "outside"],
     ["vector"],
     ["foreign_checker"],
     ["embedded"],
     ["agent", "checker", "engine", "facts", "gym"],
-    ["gradcheck"],
-    ["painter", "plots", "run_folder", "workloads"],
+    ["estimates"],
+    ["comparison", "gradcheck", "landscape"],
+    ["charts", "painter", "plots", "run_folder", "workloads"],
     ["_bench"],
     ["cli"],
 ]

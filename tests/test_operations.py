@@ -11,7 +11,7 @@ import pytest
 from pgfast import Engine, PgfastError, TabularMDP, make
 from pgfast.drawing import image
 from pgfast.environments import find
-from pgfast.optimum import best_return
+from pgfast.exact import best_return
 
 NAMES = ["LostSales", "QueueAdmission", "DynamicPricing"]
 

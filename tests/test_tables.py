@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from pgfast import Engine, EnvironmentFault, PgfastError, TabularMDP, check, make, make_key, optimum
+from pgfast import Engine, EnvironmentFault, PgfastError, TabularMDP, check, make, make_key
+from pgfast.exact import stationary
 from pgfast.kernels.learner import derive, make_room
 from pgfast.tables import Outcomes
 from pgfast.tables.alias import alias_table, fill
@@ -224,12 +225,12 @@ def test_the_prepared_table_is_the_same_compiled():
 def test_the_optimum_of_larger_tables(monkeypatch):
     """Fewer policies are tried, none is better than what the thorough search finds, and none far below."""
     mdp = make("Garnet", n_states=300)
-    thorough = optimum.best_return(mdp, 100)
-    monkeypatch.setattr(optimum, "_FAR", 0)
-    quick = optimum.best_return(mdp, 100)
+    thorough = stationary.best_return(mdp, 100)
+    monkeypatch.setattr(stationary, "_FAR", 0)
+    quick = stationary.best_return(mdp, 100)
     assert thorough - 0.05 < quick <= thorough
-    monkeypatch.setattr(optimum, "_MOST", 50 * 300 * 12)
-    assert optimum.best_return(mdp, 100) is None
+    monkeypatch.setattr(stationary, "_MOST", 50 * 300 * 12)
+    assert stationary.best_return(mdp, 100) is None
 
 
 # ---- Garnet

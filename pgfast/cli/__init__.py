@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from pgfast.cli import bench, cache, check, environments, evaluate, exact, explain, features, gradcheck, train
+from pgfast.cli import (
+    bench,
+    cache,
+    check,
+    compare_estimators,
+    environments,
+    evaluate,
+    exact,
+    explain,
+    features,
+    gradcheck,
+    landscape,
+    train,
+)
 from pgfast.cli.app import App
 
 app = App(
@@ -45,6 +58,8 @@ app.command()(features.features)
 app.command()(check.check)
 app.command()(exact.exact)
 app.command()(gradcheck.gradcheck)
+app.command()(compare_estimators.compare_estimators)
+app.command()(landscape.landscape)
 app.command()(explain.explain)
 app.command()(bench.bench)
 app.add_typer(cache.app, name="cache")

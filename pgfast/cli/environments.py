@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgfast.cli.options import Env, Parameters, parameters
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, threshold
 from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
@@ -113,13 +113,14 @@ def info(
         "actions": _actions(traits),
         "max_steps": traits.max_steps if traits.limited else None,
         "optimum": engine.optimum,
+        "threshold": threshold(engine.reach),
         "policy": engine.model.name,
         "n_parameters": engine.model.n_parameters,
         "settings": {k: v for k, v in engine.settings.given().items() if k not in ("env", "env_parameters")},
         "picture": _picture(source, first),
         "image": str(image) if image is not None else None,
     }
-    answer(data, lambda: _describe(data), as_json, quiet)
+    answer(data, lambda: _describe(data, engine.reach.words), as_json, quiet)
 
 
 def _picture(source: Source, state: Any) -> str | None:
@@ -171,7 +172,7 @@ def _parameters(env: str, definition: Any) -> dict[str, Any]:
     return found | dict(BUNDLED[env].parameters if env in BUNDLED else {})
 
 
-def _describe(data: dict[str, Any]) -> Any:
+def _describe(data: dict[str, Any], optimum: str) -> Any:
     from rich.console import Group
     from rich.markup import escape
     from rich.text import Text
@@ -181,7 +182,7 @@ def _describe(data: dict[str, Any]) -> Any:
         ("observations", data["observation_space"]),
         ("actions", data["action_space"]),
         ("time limit", f"{data['max_steps']:,} steps" if data["max_steps"] else "none of its own"),
-        ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
+        ("optimum", optimum),
         ("policy", f"{data['policy']}, {data['n_parameters']:,} parameters"),
         ("parameters", ", ".join(f"{k}={v}" for k, v in data["parameters"].items()) or "none"),
         ("settings", ", ".join(f"{k}={v}" for k, v in data["settings"].items())),

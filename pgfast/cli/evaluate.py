@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, span, threshold
 from pgfast.cli.progress import compile_aloud
 from pgfast.cli.train import Threads, check_threads, tell
 
@@ -46,13 +46,14 @@ def evaluate(
         "std": result.std,
         "mean_length": result.mean_length,
         "optimum": engine.optimum,
+        "threshold": threshold(engine.reach),
         "digest": engine.digest(),
         "run_dir": str(run),
     }
     rows = [
         ("mean return", f"{span(result.mean, *result.ci95)}  (95 % interval)"),
         ("of an episode", f"standard deviation {result.std:.4g}, {result.mean_length:.4g} steps"),
-        ("optimum", f"{data['optimum']:.6g}" if data["optimum"] is not None else "not known"),
+        ("optimum", engine.reach.words),
         ("episodes", f"{result.episodes:,}" + (f" of each of {settings.runs:,} runs" if settings.runs > 1 else "")),
         *cut_off(engine, result.mean_length),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +10,14 @@ import typer
 
 from pgfast.cli.options import Env, Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pgfast.environments import Source
-    from pgfast.exact import Enumeration, Evaluation
+    from pgfast.exact import Enumeration, Evaluation, Optimum
+    from pgfast.exact.reach import Reach
 
 SHOWN = 40  # states that the table for people has
 LARGE = 10_000  # entries from which on an array is left out
@@ -40,6 +43,9 @@ def exact(
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="Steps of a finite horizon; by default the time limit.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Large arrays too.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The picture of a gridworld; by default exact.png.")
+    ] = None,
     env_parameters: Parameters = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -48,11 +54,13 @@ def exact(
     """Values, state distribution, gradient and optimum of an environment with a known model, computed exactly."""
     from pgfast import exact as oracle
     from pgfast.environments import find
+    from pgfast.exact.reach import reach
     from pgfast.presets import preset
     from pgfast.probe import probe
 
     source = find(env, parameters(env_parameters))
-    table = oracle.table_behind(source, probe(source))
+    traits = probe(source)
+    table = oracle.table_behind(source, traits)
     if gamma is None:
         gamma = preset(source.name)["gamma"] if setting in (None, "discounted") else 1.0
     case: dict[str, Any] = {"gamma": gamma, "setting": setting, "horizon": horizon}
@@ -63,22 +71,27 @@ def exact(
         found, gradient = _judged(policy, table, best.policy, case, env)
     data = {
         "env": env,
-        "policy": policy,
         "setting": found.setting,
         "gamma": found.gamma,
-        "horizon": found.horizon,
         "n_states": table.mdp.n_states,
         "n_actions": table.mdp.n_actions,
         "J": found.J,
         "optimum": best.J,
         "gradient_norm": float((gradient**2).sum() ** 0.5),
-        "residual": found.residual,
-        "method": found.method,
     }
     arrays = {"V": found.V, "distribution": found.occupancy, "gradient": gradient}
     if as_json:
         data |= {name: array.tolist() for name, array in arrays.items() if full or array.size <= LARGE}
-    answer(data, lambda: _describe(data, table, found, best.actions, full), as_json, quiet)
+    title = f"{Path(env).name}: {policy} policy"
+    drawn = _draw(picture or Path("exact.png"), title, source, table, found) if picture or not as_json else None
+    if picture and not drawn:
+        raise PgfastError(f"{env} has no map to draw on: leave --out away.")
+    if found.method == "sparse" and not quiet:
+        print(f"pgfast: {table.mdp.n_states:,} states: equations are solved by iteration on sparse matrices, no longer "
+              f"by factorisation", file=sys.stderr)  # fmt: skip
+    small = table.mdp.n_states <= LARGE  # to look for the best policy that doesn't know the time takes a while
+    within = reach(source, traits) if small and not as_json else None
+    answer(data, lambda: _describe(data, title, drawn, within, table, found, best, full), as_json, quiet)
 
 
 def _best_of_its_kind(source: Source, table: Enumeration, case: dict[str, Any]) -> tuple[Evaluation, np.ndarray]:
@@ -100,7 +113,6 @@ def _judged(
     """The policy of that name, evaluated, and the gradient by its parameters."""
     import numpy as np
 
-    from pgfast.errors import PgfastError
     from pgfast.exact import evaluate
 
     shape = table.mdp.n_states, table.mdp.n_actions
@@ -123,23 +135,55 @@ def _judged(
     return found, softmax.at(theta).gradient(found).reshape(theta.shape)
 
 
-def _describe(data: dict[str, Any], table: Enumeration, found: Evaluation, best: np.ndarray, full: bool) -> Any:
+def _draw(file: Path, title: str, source: Source, table: Enumeration, found: Evaluation) -> Path | None:
+    """The picture of a gridworld; None where there is no map."""
+    from pgfast.gridworld import gridworld
+
+    world = gridworld(source, table)
+    if world is None:
+        return None
+    from pgfast.charts import draw_gridworld
+
+    draw_gridworld(file, world, found.V, _first(found.policy, 2), found.occupancy, f"{title}, {_setting(found)}")
+    return file
+
+
+def _setting(found: Evaluation) -> str:
+    return f"{found.setting}, γ = {found.gamma:g}" + (f", {found.horizon} steps" if found.horizon else "")
+
+
+def _first(array: np.ndarray, dimensions: int) -> np.ndarray:
+    """Of what there is for each step, that of the first."""
+    return array if array.ndim == dimensions else array[0]
+
+
+def _describe(
+    data: dict[str, Any],
+    title: str,
+    drawn: Path | None,
+    reach: Reach | None,
+    table: Enumeration,
+    found: Evaluation,
+    best: Optimum,
+    full: bool,
+) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    words = f"{data['setting']}, γ = {data['gamma']:g}" + (f", {data['horizon']} steps" if data["horizon"] else "")
     rows = [
         ("states, actions", f"{data['n_states']:,}, {data['n_actions']}"),
-        ("setting", words),
-        ("J", f"{data['J']:.8g}" + (" a step" if data["setting"] == "average" else "")),
-        ("optimum", f"{data['optimum']:.8g}"),
+        ("setting", _setting(found)),
+        ("J", f"{found.J:.8g}" + (" a step" if found.setting == "average" else "")),
+        ("optimum", f"{best.J:.8g}" + ("; its policy knows the time" if best.policy.ndim == 3 else "")),
+        *([] if reach is None else [("best return", reach.words)]),
         ("gradient norm", f"{data['gradient_norm']:.6g}"),
-        ("computed", f"{data['method']}, largest residual {data['residual']:.1e}"),
+        ("computed", f"{found.method}, largest residual {max(found.residual, best.residual):.1e}"),
+        *([("picture", str(drawn))] if drawn else []),
     ]
-    parts: list[Any] = [facts(rows, title=f"{data['env']}: {data['policy']} policy")]
+    parts: list[Any] = [facts(rows, title=title)]
     n = data["n_states"]
     if n <= SHOWN or full:
-        parts += [Text(), _by_state(table, found, best)]
+        parts += [Text(), _by_state(table, found, best.actions)]
     else:
         parts.append(Text(f"\n--full shows all {n:,} states."))
     return Group(*parts)
@@ -148,8 +192,7 @@ def _describe(data: dict[str, Any], table: Enumeration, found: Evaluation, best:
 def _by_state(table: Enumeration, found: Evaluation, best: np.ndarray) -> Any:
     from rich.table import Table
 
-    first = found.policy if found.policy.ndim == 2 else found.policy[0]
-    greedy = best if best.ndim == 1 else best[0]
+    first, greedy = _first(found.policy, 2), _first(best, 1)
     heads = ("state", "V", "distribution", "π(·|s)", "Q(s, ·)", "best action")
     shown = Table(*heads, box=None, padding=(0, 2, 0, 0))
     for k, state in enumerate(table.states):

@@ -66,6 +66,11 @@ def cut_off(engine: Any, mean_length: float) -> list[tuple[str, str]]:
     return [("time limit", f"none of its own: the engine ends an episode after {ENGINE_LIMIT:,} steps; set max_steps")]
 
 
+def threshold(reach: Any) -> dict[str, Any] | None:
+    """What Gymnasium calls solved, and whether a policy can get there; None where it says nothing."""
+    return None if reach.threshold is None else {"gymnasium": reach.threshold, "out_of_reach": reach.out_of_reach}
+
+
 def short(number: float) -> str:
     """A number with three or four digits and k, M or G: 1.92 M."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

@@ -10,7 +10,7 @@ import typer
 
 from pgfast.algorithms.exact import EXACT
 from pgfast.cli.options import ENV, Parameters, given, parameters, takes_settings
-from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span, threshold
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
@@ -135,6 +135,7 @@ def summarise(engine: Engine, training: Training, evaluation: Evaluation, path: 
             "mean_length": evaluation.mean_length,
         },
         "optimum": engine.optimum,
+        "threshold": threshold(engine.reach),
         "stopped": training.stopped,
         "failed": [{"run": run, "episode": episode} for run, episode in training.failed],
     }
@@ -145,7 +146,7 @@ def _table(engine: Engine, summary: dict[str, Any], training: Training, evaluati
     over = f"{s['evaluation']['episodes']:,} fresh episodes" + (f" of {s['runs']:,} runs" if s["runs"] > 1 else "")
     rows = [
         ("mean return", f"{span(evaluation.mean, *evaluation.ci95)}  (95 % interval, {over})"),
-        ("optimum", f"{s['optimum']:.6g}" if s["optimum"] is not None else "not known"),
+        ("optimum", engine.reach.words),
         ("last of training", span(*training.final_return)),
         *_trained(engine, s, training),
         *cut_off(engine, evaluation.mean_length),

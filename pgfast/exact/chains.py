@@ -1,7 +1,8 @@
 """Markov chains: where they go, which of their states they never leave, and equations (I − γ P) x = b.
 
-Small systems are solved by factorisation; larger ones, sparse, by iteration (GMRES: Saad & Schultz 1986), and by sparse
-factorisation where that doesn't converge. Every solution comes with its residual.
+Small systems are solved by factorisation; larger ones, sparse, by iteration (BiCGSTAB: van der Vorst 1992; helped by an
+incomplete factorisation GMRES: Saad & Schultz 1986), and by sparse factorisation where that doesn't converge. Every
+solution comes with its residual.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from scipy.sparse import csgraph
 from scipy.sparse import linalg as sparse_linalg
 
 DENSE = 2000  # states up to which a matrix is factorised whole
+_TURNS = 300  # of BiCGSTAB at most
 _RESTARTS, _SPACE = 40, 60  # of GMRES
-_ACCURATE = 1e-11  # residual, relative to the right-hand side, from which on an iteration has converged
+_ACCURATE = 1e-12  # residual, relative to the right-hand side, that an iteration aims at
+_ENOUGH = 1e-10  # and the largest that is taken
 
 
 class Equations:
@@ -47,41 +50,50 @@ class Equations:
     def _nearly(self) -> Any:
         return sparse_linalg.spilu(self.matrix, drop_tol=1e-4, fill_factor=10)
 
-    def solve(self, b: np.ndarray, *, transposed: bool = False) -> np.ndarray:
-        """x, of the shape of b: (S,) or (S, K)."""
-        x = self._solve(np.asarray(b, float), transposed)
-        matrix = self.matrix.T if transposed else self.matrix
-        scale = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(x), initial=0.0)), 1e-300)
-        self.residual = max(self.residual, float(np.max(np.abs(matrix @ x - b), initial=0.0)) / scale)
+    def solve(self, b: np.ndarray, *, transposed: bool = False, guess: np.ndarray | None = None) -> np.ndarray:
+        """x, of the shape of b: (S,) or (S, K); `guess` (S,) is where iteration begins."""
+        x = self._solve(np.asarray(b, float), transposed, guess)
+        self.residual = max(self.residual, self._error(x, b, transposed))
         return x
 
-    def _solve(self, b: np.ndarray, transposed: bool) -> np.ndarray:
+    def _error(self, x: np.ndarray, b: np.ndarray, transposed: bool) -> float:
+        """The residual of a solution, relative to the largest number in it or in b."""
+        scale = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(x), initial=0.0)), 1e-300)
+        return float(np.max(np.abs(self._sided(transposed) @ x - b), initial=0.0)) / scale
+
+    def _sided(self, transposed: bool) -> Any:
+        return self.matrix.T if transposed else self.matrix
+
+    def _solve(self, b: np.ndarray, transposed: bool, guess: np.ndarray | None) -> np.ndarray:
         if self.method == "dense":
             return np.asarray(linalg.lu_solve(self._factors, b, trans=int(transposed)))
         if b.ndim == 2:
-            return np.stack([self._solve(column, transposed) for column in b.T], axis=1)
-        for helped in (False, True):
-            x = self._iterate(b, transposed, helped)
-            if x is not None:
+            return np.stack([self._solve(column, transposed, None) for column in b.T], axis=1)
+        for iterate in (self._plainly, self._helped):
+            x = iterate(b, transposed, guess)
+            if x is not None and np.all(np.isfinite(x)) and self._error(x, b, transposed) <= _ENOUGH:
                 return x
         return np.asarray(self._sparse_factors.solve(b, trans="T" if transposed else "N"))
 
-    def _iterate(self, b: np.ndarray, transposed: bool, helped: bool) -> np.ndarray | None:
-        """x by GMRES, `helped` by an incomplete factorisation; None where it doesn't converge."""
-        matrix = self.matrix.T if transposed else self.matrix
-        help_by = None
-        if helped:
-            try:
-                factors = self._nearly
-            except RuntimeError:  # a pivot of zero
-                return None
-            help_by = sparse_linalg.LinearOperator(
-                matrix.shape, lambda v: factors.solve(v, trans="T" if transposed else "N")
+    def _plainly(self, b: np.ndarray, transposed: bool, guess: np.ndarray | None) -> np.ndarray:
+        with np.errstate(all="ignore"):  # where it breaks down the residual shows it
+            x, _ = sparse_linalg.bicgstab(
+                self._sided(transposed), b, x0=guess, rtol=_ACCURATE, atol=0.0, maxiter=_TURNS
             )
-        x, failed = sparse_linalg.gmres(
-            matrix, b, rtol=_ACCURATE, atol=0.0, restart=_SPACE, maxiter=_RESTARTS, M=help_by
+        return np.asarray(x)
+
+    def _helped(self, b: np.ndarray, transposed: bool, guess: np.ndarray | None) -> np.ndarray | None:
+        """x by GMRES and an incomplete factorisation; None where there is none."""
+        try:
+            factors = self._nearly
+        except RuntimeError:  # a pivot of zero
+            return None
+        side = "T" if transposed else "N"
+        help_by = sparse_linalg.LinearOperator(self.matrix.shape, lambda v: factors.solve(v, trans=side))
+        x, _ = sparse_linalg.gmres(
+            self._sided(transposed), b, x0=guess, rtol=_ACCURATE, atol=0.0, restart=_SPACE, maxiter=_RESTARTS, M=help_by
         )
-        return None if failed else np.asarray(x)
+        return np.asarray(x)
 
 
 def reachable(p: Any, start: np.ndarray) -> np.ndarray:

@@ -26,6 +26,10 @@ from pgfast.random import make_key
 from pgfast.tables import Outcomes, TabularMDP
 
 MOST_STATES = 100_000
+INSTEAD = (  # of exact numbers
+    "what there is are estimates from episodes, as of `pgfast train` and `pgfast evaluate`, and finite differences of "
+    "mean returns, as of `pgfast gradcheck`"
+)
 _MOST_BRANCHES = 100_000  # of one step
 
 
@@ -149,20 +153,17 @@ class Enumeration(NamedTuple):
     observations: tuple[Any, ...]  # what a policy sees of each
 
 
-def enumerated(env: Any, traits: Traits) -> Enumeration:
+def enumerated(env: Any, traits: Traits, most: int = MOST_STATES) -> Enumeration:
     """The table of an environment with finitely many states and outcomes.
 
-    Raises PgfastError where there is none: when it has too many states, draws numbers that it computes with, or takes
-    real actions.
+    Raises PgfastError where there is none: when it has more than `most` states, draws numbers that it computes with, or
+    takes real actions.
     """
     name = type(env).__name__
     if not traits.n_actions:
-        raise PgfastError(
-            f"{name} has no table: its actions are real numbers, {env.action_space}; estimates from episodes are what "
-            f"there is."
-        )
+        raise PgfastError(f"{name} has no table: its actions are real numbers, {env.action_space}; {INSTEAD}.")
     actions = range(traits.first_action, traits.first_action + traits.n_actions)
-    found = _States(name)
+    found = _States(name, most)
     rows: dict[tuple[int, int], list[tuple[float, int, float, bool]]] = {}
     key = make_key()
     with _drawing(type(env)) as follow:
@@ -176,7 +177,7 @@ def enumerated(env: Any, traits: Traits) -> Enumeration:
         except _WithoutATableError:
             raise PgfastError(
                 f"{name} has no table: it computes with the random numbers that it draws, so infinitely many states "
-                f"or rewards can follow; estimates from episodes are what there is."
+                f"or rewards can follow; {INSTEAD}."
             ) from None
     states = found.states
     outcomes = _as_outcomes(
@@ -192,8 +193,8 @@ def enumerated(env: Any, traits: Traits) -> Enumeration:
 class _States:
     """States by number, and those whose actions are still to be tried."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, most: int) -> None:
+        self.name, self.most = name, most
         self.states: list[Any] = []
         self.waiting: list[int] = []
         self._numbers: dict[Any, int] = {}
@@ -205,8 +206,8 @@ class _States:
         k = self._numbers.setdefault(plain, len(self.states))
         if k == len(self.states):
             self.states.append(plain)
-            if k == MOST_STATES:
-                raise PgfastError(f"{self.name} has more than {MOST_STATES:,} states: too many to make a table of it.")
+            if k == self.most:
+                raise PgfastError(f"{self.name} has more than {self.most:,} states: too many to make a table of it.")
         if not done and k not in self._going:
             self._going.add(k)
             self.waiting.append(k)
@@ -273,7 +274,7 @@ def table_behind(source: Source, traits: Traits) -> Enumeration:
     """The table of an environment: its own, or the one that its methods have. Raises PgfastError where there is
     none."""
     if source.foreign is not None:
-        raise PgfastError(f"{source.label} is stepped by Gymnasium: its probabilities are not known.")
+        raise PgfastError(f"{source.label} is stepped by Gymnasium: its probabilities are not known; {INSTEAD}.")
     if source.table is None:
         return enumerated(source.env, traits)
     states = tuple(range(source.table.n_states))

@@ -18,6 +18,7 @@ from pgfast.exact.model import AVERAGE, HORIZON, Model, chosen_setting, model_of
 from pgfast.tables import TabularMDP
 
 _NAMED = 5  # states that a message names
+_SETTLED = 1e-16  # relative change of values, and probability of going on, that is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,10 @@ def evaluate(
 
 def checked_policy(model: Model, pi: Any, horizon: int | None) -> np.ndarray:
     """`pi` as an array of probabilities; raises PgfastError where it isn't one for this model."""
-    policy = np.asarray(pi, float)
+    try:
+        policy = np.asarray(pi, float)
+    except (TypeError, ValueError):
+        raise PgfastError(f"pi is {pi!r}: it must be an array of probabilities, (S, A).") from None
     allowed = [model.shape, (horizon, *model.shape)] if horizon else [model.shape]
     if policy.shape not in allowed:
         raise PgfastError(
@@ -118,16 +122,19 @@ def action_values(model: Model, v: np.ndarray, gamma: float) -> np.ndarray:
     return np.asarray(model.reward + gamma * (model.steps @ v).reshape(model.shape))
 
 
-def state_values(model: Model, policy: np.ndarray, gamma: float) -> tuple[np.ndarray, Equations, np.ndarray]:
-    """V (S,) until the end, NaN where it never comes; the equations that were solved, and where that is, bool (S,)."""
+def state_values(
+    model: Model, policy: np.ndarray, gamma: float, guess: np.ndarray | None = None
+) -> tuple[np.ndarray, Equations, np.ndarray]:
+    """V (S,) until the end, NaN where it never comes; the equations that were solved, and where that is, bool (S,).
+    `guess` is where an iteration begins."""
     p, r = chain_under(model, policy)
     lost: np.ndarray = np.zeros(len(r), bool)
     if gamma == 1.0:
-        lost = never_ending(model, p)
-        counts = sparse.diags(np.where(lost | model.worthless, 0.0, 1.0))
+        lost, idle = never_ending(model, p)
+        counts = sparse.diags(np.where(lost | idle, 0.0, 1.0))
         p = (counts @ p @ counts).tocsr()
     equations = Equations(p, gamma)
-    v = equations.solve(np.where(lost, 0.0, r))
+    v = equations.solve(np.where(lost, 0.0, r), guess=guess)
     v[lost] = np.nan
     return v, equations, lost
 
@@ -158,14 +165,17 @@ def table_gradient(policy: np.ndarray, q: np.ndarray, v: np.ndarray, d: np.ndarr
         return np.where(weight > 0.0, weight * (q - v[..., None]), 0.0)
 
 
-def never_ending(model: Model, p: Any) -> np.ndarray:
-    """The states from which an episode may go on for ever under a policy with the chain p, bool (S,). Raises
-    PgfastError where the first state may be one of them, or lead to one."""
+def never_ending(model: Model, p: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The states from which an episode may go on being paid for ever under a policy with the chain p, and those in
+    which it goes on and on without being paid, as good as an end; both bool (S,). Raises PgfastError where the first
+    state may be one of the former, or lead to one."""
     endless: np.ndarray = np.zeros(model.shape[0], bool)
     for members in recurrent_classes(p):
-        endless[members] = ~model.worthless[members]
+        endless[members] = True
+    idle = endless & model.worthless
+    endless &= ~idle
     if not endless.any():
-        return endless
+        return endless, idle
     lost, seen = reachable(p.T.tocsr(), endless), reachable(p, model.rho0 > 0)
     if np.any(lost & seen):
         inside = np.flatnonzero(endless & seen)
@@ -174,10 +184,32 @@ def never_ending(model: Model, p: Any) -> np.ndarray:
             f"{model.name} never ends under this policy once it is in state {names}: choose gamma below 1, or the "
             f"setting finite-horizon or average."
         )
-    return lost
+    return lost, idle
 
 
 def _average(model: Model, policy: np.ndarray) -> Evaluation:
+    gain, v, d, equations = gain_and_bias(model, policy)
+    q = action_values(model.restarting, v, 1.0) - gain
+    return Evaluation(
+        setting=AVERAGE,
+        gamma=1.0,
+        horizon=None,
+        policy=policy,
+        J=gain,
+        V=v,
+        Q=q,
+        occupancy=d,
+        gradient=table_gradient(policy, q, v, d),
+        residual=equations.residual,
+        method=equations.method,
+    )
+
+
+def gain_and_bias(
+    model: Model, policy: np.ndarray, guess: np.ndarray | None = None
+) -> tuple[float, np.ndarray, np.ndarray, Equations]:
+    """The reward per step, differential values (S,), the stationary distribution (S,) and the equations that were
+    solved; `guess` of the values is where an iteration begins."""
     again = model.restarting
     p, r = chain_under(again, policy)
     seen = reachable(p, model.rho0 > 0)
@@ -192,22 +224,8 @@ def _average(model: Model, policy: np.ndarray) -> Evaluation:
     equations = Equations(_leading_to(p, classes[0]), 1.0, unit)
     d = np.maximum(equations.solve(np.eye(1, len(r), unit)[0], transposed=True), 0.0)
     gain = float(d @ r)
-    v = equations.solve(r - gain)
-    v -= d @ v
-    q = action_values(again, v, 1.0) - gain
-    return Evaluation(
-        setting=AVERAGE,
-        gamma=1.0,
-        horizon=None,
-        policy=policy,
-        J=gain,
-        V=v,
-        Q=q,
-        occupancy=d,
-        gradient=table_gradient(policy, q, v, d),
-        residual=equations.residual,
-        method=equations.method,
-    )
+    v = equations.solve(r - gain, guess=guess)
+    return gain, v - d @ v, d, equations
 
 
 def _leading_to(p: Any, members: np.ndarray) -> Any:
@@ -229,6 +247,9 @@ def _over_horizon(model: Model, policy: np.ndarray, gamma: float, horizon: int) 
     for t in range(horizon - 1, -1, -1):
         q_t[t] = action_values(model, v_t[t + 1], gamma)
         v_t[t] = (_at(policy, t) * q_t[t]).sum(axis=1)
+        if policy.ndim == 2 and np.max(np.abs(v_t[t] - v_t[t + 1])) <= _SETTLED * np.max(np.abs(v_t[t])):
+            q_t[:t], v_t[:t] = q_t[t], v_t[t]  # with more steps to go nothing changes any more
+            break
     d_t = _visits(model, policy, gamma, horizon)
     return Evaluation(
         setting=HORIZON,
@@ -255,11 +276,14 @@ def _at(policy: np.ndarray, t: int) -> np.ndarray:
 
 def _visits(model: Model, policy: np.ndarray, decay: float, horizon: int) -> np.ndarray:
     """decayᵗ P(S_t = s), (H, S)."""
-    d_t = np.empty((horizon, model.shape[0]))
+    d_t = np.zeros((horizon, model.shape[0]))
     d = model.rho0
+    backward = model.steps.T.tocsr()
     for t in range(horizon):
         d_t[t] = d
-        d = decay * (model.steps.T @ (d[:, None] * _at(policy, t)).reshape(-1))
+        d = decay * (backward @ (d[:, None] * _at(policy, t)).reshape(-1))
+        if d.sum() <= _SETTLED:
+            break
     return d_t
 
 
@@ -267,14 +291,18 @@ def _summed_gradient(policy: np.ndarray, q_t: np.ndarray, v_t: np.ndarray, d_t: 
     """The gradient by a table's softmax, of one table for all steps or one for each."""
     if policy.ndim == 3:
         return table_gradient(policy, q_t, v_t[:-1], d_t)
-    return np.asarray(table_gradient(policy[None], q_t, v_t[:-1], d_t).sum(axis=0))
+    total: np.ndarray = np.zeros(policy.shape)
+    for t in np.flatnonzero(d_t.any(axis=1)):  # all steps at once would take several times their room
+        total += table_gradient(policy, q_t[t], v_t[t], d_t[t])
+    return total
 
 
 def weighted_by(mdp: TabularMDP | Model, found: Evaluation, decay: float) -> np.ndarray:
-    """Σ_t decayᵗ E[(Q_t(S_t, A_t) − V_t(S_t)) ∇log π(A_t|S_t)], (S, A), of an evaluation over a limited horizon. With
+    """Σ_t decayᵗ E[(Q_t(S_t, A_t) − V_t(S_t)) ∇log π(A_t|S_t)], (S, A), of an evaluation that is not of averages. With
     γ it is ∇J; with 1, what the usual estimate without γᵗ is on average, it is no gradient unless γ is 1 (Nota & Thomas
     2020)."""
-    assert found.Q_t is not None
-    assert found.V_t is not None
+    if found.Q_t is None or found.V_t is None:
+        visits = evaluate(mdp, found.policy, gamma=decay).occupancy
+        return table_gradient(found.policy, found.Q, found.V, visits)
     visits = _visits(model_of(mdp), found.policy, decay, len(found.Q_t))
     return _summed_gradient(found.policy, found.Q_t, found.V_t, visits)

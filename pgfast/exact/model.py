@@ -73,6 +73,11 @@ def model_of(mdp: TabularMDP | Model) -> Model:
     them."""
     if isinstance(mdp, Model):
         return mdp
+    if not isinstance(mdp, TabularMDP):
+        raise PgfastError(
+            f"mdp is {mdp!r}: it must be a TabularMDP, from arrays, from pgfast.make, or of a class from "
+            f"exact.table_behind."
+        )
     o, shape = mdp.outcomes, (mdp.n_states, mdp.n_actions)
     entered = [np.bincount(o.following[kind], minlength=shape[0]) > 0 for kind in (o.terminated, ~o.terminated)]
     over = entered[0] & ~entered[1] & (mdp.rho0 == 0.0)
@@ -85,7 +90,7 @@ def model_of(mdp: TabularMDP | Model) -> Model:
 def chosen_setting(model: Model, setting: str | None, gamma: float, horizon: int | None) -> tuple[str, int | None]:
     """The setting, where none is named that which γ suggests, and its horizon; raises PgfastError when they don't go
     together."""
-    if not 0.0 <= gamma <= 1.0:
+    if not isinstance(gamma, int | float | np.number) or not 0.0 <= gamma <= 1.0:
         raise PgfastError(f"gamma is {gamma}: it must be from 0 to 1.")
     setting = setting or (DISCOUNTED if gamma < 1.0 else EPISODIC)
     if setting not in SETTINGS:
@@ -94,9 +99,13 @@ def chosen_setting(model: Model, setting: str | None, gamma: float, horizon: int
         raise PgfastError("gamma is 1 in the discounted setting: it must be less than 1, or the setting episodic.")
     if setting == EPISODIC and gamma < 1.0:
         raise PgfastError(f"gamma is {gamma} in the episodic setting: it must be 1, or the setting discounted.")
+    if horizon is not None and (not isinstance(horizon, int | np.integer) or horizon < 1):
+        raise PgfastError(f"horizon is {horizon}: it must be a number of steps of at least 1.")
     if setting != HORIZON:
+        if horizon is not None:
+            raise PgfastError(f"horizon is {horizon} in the {setting} setting: only finite-horizon has one.")
         return setting, None
     limit = horizon if horizon is not None else model.max_steps
-    if limit is None or limit < 1:
+    if limit is None:
         raise PgfastError(f"{model.name} has no time limit of its own: give horizon, a number of steps of at least 1.")
     return setting, limit

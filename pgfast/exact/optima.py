@@ -1,7 +1,8 @@
 """The best that can be done in a finite MDP, and how (Puterman 1994).
 
-Discounted and average: policy iteration (theorems 6.4.2 and 8.6.6); episodic: value iteration, then policy iteration
-from the greedy policy that ends; finite-horizon: backward induction (section 4.5), the policy of which knows the time.
+Discounted: modified policy iteration (section 6.5) until the bounds on the optimum meet; average: relative value
+iteration (section 8.5); episodic: value iteration. Policy iteration goes on from there, until no action is better
+(theorems 6.4.2 and 8.6.6). Finite-horizon: backward induction (section 4.5), the policy of which knows the time.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.exact.chains import reachable
-from pgfast.exact.evaluation import action_values, evaluate, state_values
+from pgfast.exact.chains import Equations, reachable
+from pgfast.exact.evaluation import action_values, chain_under, gain_and_bias, state_values
 from pgfast.exact.model import AVERAGE, EPISODIC, HORIZON, Model, chosen_setting, model_of
 from pgfast.tables import TabularMDP
 
@@ -20,6 +21,7 @@ _SWEEPS = 50_000  # of value iteration at most
 _MOST = 10**10  # products after which it gives up: half a minute
 _SAME = 1e-12  # improvement, relative to the largest value, that is none
 _ROUNDS = 1000  # of policy iteration at most
+_BETWEEN = 10  # sweeps of one policy between two improvements
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,8 @@ class Optimum:
     V: np.ndarray  # float64 (S,), of the first step
     policy: np.ndarray  # float64 (S, A), one-hot; (H, S, A) in the setting finite-horizon
     rounds: int  # of policy iteration, or steps back
+    residual: float = 0.0  # largest |max_a Q(s, a) − V(s)|, relative to the largest value
+    method: str = "recursion"  # or how equations were solved, "dense" or "sparse"
 
     @property
     def actions(self) -> np.ndarray:
@@ -54,12 +58,13 @@ def optimum(
         assert horizon is not None
         return _backwards(model, gamma, horizon)
     if setting == AVERAGE:
-        start = _greedy(_relative_values(model)[1])
-    elif setting == EPISODIC:
-        start = _ending(model, *_values(model))
-    else:
-        start = _greedy(model.reward)
-    return _policy_iteration(model, start, gamma, setting)
+        guess, q = _relative_values(model)
+        return _policy_iteration(model, _greedy(q), guess, gamma, setting)
+    if setting == EPISODIC:
+        guess, q = _values(model)
+        return _policy_iteration(model, _ending(model, guess, q), guess, gamma, setting)
+    guess, q = _discounted_values(model, gamma)
+    return _policy_iteration(model, _greedy(q), guess, gamma, setting)
 
 
 def one_hot(actions: np.ndarray, n_actions: int) -> np.ndarray:
@@ -76,22 +81,33 @@ def _scale(x: np.ndarray) -> float:
     return max(1.0, float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)))
 
 
-def _policy_iteration(model: Model, actions: np.ndarray, gamma: float, setting: str) -> Optimum:
-    """Evaluate, take better actions where there are any, until there are none."""
+def _policy_iteration(model: Model, actions: np.ndarray, guess: np.ndarray, gamma: float, setting: str) -> Optimum:
+    """Evaluate, take better actions where there are any, until there are none; `guess` is about what values are."""
     states = np.arange(model.shape[0])
     for rounds in range(1, _ROUNDS + 1):
         policy = one_hot(actions, model.shape[1])
-        if setting == AVERAGE:
-            q = evaluate(model, policy, setting=setting).Q
-        else:
-            q = action_values(model, state_values(model, policy, gamma)[0], gamma)
+        j, v, q, equations = _judged(model, policy, guess, gamma, setting)
         q = np.where(np.isfinite(q), q, -np.inf)
-        better = q.max(axis=1) > q[states, actions] + 10 * _SAME * _scale(q)
+        lacking = q.max(axis=1) - q[states, actions]
+        better = lacking > 10 * max(_SAME, equations.residual) * _scale(q)
         if not better.any():
-            found = evaluate(model, policy, gamma=gamma, setting=setting)
-            return Optimum(setting, found.gamma, None, found.J, found.V, policy, rounds)
+            seen = np.isfinite(lacking)
+            residual = float(np.max(lacking[seen], initial=0.0)) / _scale(v)
+            return Optimum(setting, gamma, None, j, v, policy, rounds, residual, equations.method)
         actions = np.where(better, np.argmax(q, axis=1), actions)
+        guess = np.where(np.isfinite(v), v, 0.0)
     raise PgfastError(f"The best policy of {model.name} was not found in {_ROUNDS} rounds of policy iteration.")
+
+
+def _judged(
+    model: Model, policy: np.ndarray, guess: np.ndarray, gamma: float, setting: str
+) -> tuple[float, np.ndarray, np.ndarray, Equations]:
+    """J, V and Q of a policy, and the equations that were solved."""
+    if setting == AVERAGE:
+        gain, v, _, equations = gain_and_bias(model, policy, guess)
+        return gain, v, action_values(model.restarting, v, 1.0) - gain, equations
+    v, equations, lost = state_values(model, policy, gamma, guess)
+    return float(model.rho0[~lost] @ v[~lost]), v, action_values(model, v, gamma), equations
 
 
 def _backwards(model: Model, gamma: float, horizon: int) -> Optimum:
@@ -102,6 +118,29 @@ def _backwards(model: Model, gamma: float, horizon: int) -> Optimum:
         policy[t] = one_hot(_greedy(q), model.shape[1])
         v = q.max(axis=1)
     return Optimum(HORIZON, gamma, horizon, float(model.rho0 @ v), v, policy, horizon)
+
+
+def _discounted_values(model: Model, gamma: float) -> tuple[np.ndarray, np.ndarray]:
+    """(V, Q) of the best discounted return by modified policy iteration, until the bounds on it (Puterman 1994, theorem
+    6.6.3) meet, or it takes too long; exact enough to begin policy iteration with."""
+    v = np.zeros(model.shape[0])
+    for _ in range(_turns(model)):
+        q = action_values(model, v, gamma)
+        new = q.max(axis=1)
+        low, high = float(np.min(new - v)), float(np.max(new - v))
+        far = gamma / (1.0 - gamma)
+        if far * (high - low) <= _SAME * _scale(new + far * high):
+            return new + far * (low + high) / 2, q
+        p, r = chain_under(model, one_hot(_greedy(q), model.shape[1]))
+        for _ in range(_BETWEEN):
+            new = r + gamma * (p @ new)
+        v = new
+    return v, action_values(model, v, gamma)
+
+
+def _turns(model: Model) -> int:
+    """How often all actions may be looked at before policy iteration takes over."""
+    return min(1000, 1 + _MOST // 20 // max(1, int(model.steps.nnz)))
 
 
 def _values(model: Model) -> tuple[np.ndarray, np.ndarray]:
@@ -149,15 +188,18 @@ def _ending(model: Model, v: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def _relative_values(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """(h, Q) of relative value iteration (Puterman 1994, section 8.5), each step a lazy one so that nothing is
-    periodic; exact enough to begin policy iteration with."""
+    """(h, Q) of relative value iteration (Puterman 1994, section 8.5), with sweeps of one policy between its steps; all
+    are lazy ones so that nothing is periodic. Exact enough to begin policy iteration with."""
     again = model.restarting
     h = np.zeros(model.shape[0])
-    for _ in range(min(10_000, 1 + _MOST // 20 // max(1, again.steps.nnz))):
+    for _ in range(_turns(model)):
         q = action_values(again, h, 1.0)
-        new = 0.5 * h + 0.5 * q.max(axis=1)
-        new -= new[0]
-        if np.max(np.abs(new - h)) <= 1e-10 * _scale(new):
+        new = q.max(axis=1)
+        if np.ptp(new - h) <= _SAME * _scale(h):
             break
-        h = new
+        p, r = chain_under(again, one_hot(_greedy(q), model.shape[1]))
+        h = (h + new) / 2
+        for _ in range(_BETWEEN):
+            h = (h + r + p @ h) / 2
+        h = h - h[0]
     return h, action_values(again, h, 1.0)

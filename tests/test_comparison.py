@@ -1,0 +1,102 @@
+"""Estimators side by side: their bias and variance are those that the exact oracle says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import answer, pgfast
+from problems import random_mdp
+
+from pgfast import Engine, PgfastError, comparison, exact
+from pgfast.comparison import Estimator, compare, estimators
+from pgfast.estimates import random_theta
+
+SMALL = {"batches": (1, 4), "estimates": 4000, "warm_up": 32, "episodes": 64, "batch": 4}
+GAMMA = 0.8
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return list(compare(random_mdp(), gamma=GAMMA, **SMALL))
+
+
+def test_every_combination_is_there(lines):
+    assert len({line.estimator for line in lines}) == 16
+    assert len(lines) == 2 * (12 * 2 + 4)  # with one episode none is left to compare with
+    assert {line.policy for line in lines} == {"random", "trained"}
+    assert len(estimators(Engine(random_mdp(), gamma=1.0).settings)) == 8  # γᵗ is 1
+
+
+def test_variance_of_an_episode_is_the_exact_one(lines):
+    """The variance of 4,000 estimates is within 30 %."""
+    mdp = random_mdp()
+    theta = random_theta(Engine(mdp, gamma=GAMMA), 0)
+    policy = exact.table_policy(5, 3)
+    pi, scores = policy.probabilities(theta), policy.scores(theta)
+    for line in lines:
+        if (line.policy, line.batch, line.estimator.baseline) == ("random", 1, "none"):
+            choices = {"returns": line.estimator.returns, "discount_factor": line.estimator.discount_factor}
+            truth = exact.episode_variance(mdp, pi, scores, gamma=GAMMA, horizon=9, **choices)
+            assert line.variance == pytest.approx(truth.variance.sum(), rel=0.3)
+
+
+def test_bias_is_seen_where_there_is_one(lines):
+    """An unbiased one is five times its noise off less than once in a million."""
+    for line in lines:
+        right = line.estimator.discount_factor == (line.estimator.returns == "to-go")  # γᵗ once
+        if right:
+            assert line.bias < 5 * line.noise
+        elif (line.policy, line.batch, line.estimator.returns) == ("random", 4, "to-go"):
+            assert line.bias > 3 * line.noise
+    assert all(line.seconds > 0 and line.variance_cost == line.variance * line.seconds for line in lines)
+    by_size = [{(x.policy, x.estimator): x.steps for x in lines if x.batch == size} for size in (1, 4)]
+    for key in by_size[0]:
+        assert by_size[1][key] == pytest.approx(4 * by_size[0][key], rel=0.1)
+
+
+def test_an_algorithm_that_is_added_joins(monkeypatch):
+    settings = Engine(random_mdp(), gamma=0.9).settings
+    monkeypatch.setitem(comparison.ALGORITHMS, "twin", "the same again")
+    assert {e.algorithm for e in estimators(settings)} == {"reinforce", "twin"}
+    assert Estimator("twin", "to-go", True, "mean").name == "twin, to-go, γᵗ, mean"
+
+
+def test_the_policy_of_another_run(tmp_path: Path):
+    Engine("ShortCorridor", policy="state-action").save(tmp_path)
+    with pytest.raises(PgfastError, match=r"has a state-action policy with parameters \(2,\); here it is tabular"):
+        comparison._trained(Engine(random_mdp()), tmp_path)
+    Engine(random_mdp(), theta0=0.25).save(tmp_path / "run")
+    np.testing.assert_array_equal(comparison._trained(Engine(random_mdp()), tmp_path / "run"), 0.25)
+
+
+def test_on_the_command_line(tmp_path: Path):
+    picture = tmp_path / "estimators.png"
+    arguments = ("compare-estimators", "FrozenLake-v1", "--estimates", 50, "--batches", "2,8", "--episodes", 64,
+                 "--batch", 8, "--gamma", 0.9, "--out", picture)  # fmt: skip
+    said = answer(*arguments)
+    assert (said["env"], said["gamma"], said["estimates"]) == ("FrozenLake-v1", 0.9, 50)
+    assert len(said["estimators"]) == 64
+    first = said["estimators"][0]
+    assert {"policy", "algorithm", "returns", "baseline", "batch", "bias", "variance", "seconds"} < set(first)
+    assert picture.stat().st_size > 10_000
+    shown = pgfast(*arguments).stdout
+    for words in ("random policy, γ = 0.9", "trained policy", "to-go, γᵗ, value", "× cost", str(picture)[:20]):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["FrozenLake-v1", "--batches", "0,4"], "each must be a whole number of at least 1"),
+        (["FrozenLake-v1", "--batches", "few"], "batches is 'few'"),
+        (["FrozenLake-v1", "--runs", "3"], "runs plays no part"),
+        (["FrozenLake-v1", "--estimates", "3", "--run", "nowhere"], "at least 30"),
+        (["FrozenLak-v1"], "did you mean"),
+    ],
+)
+def test_what_cannot_be_compared(arguments, words):
+    done = pgfast("compare-estimators", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
