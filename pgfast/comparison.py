@@ -76,8 +76,8 @@ class Line(NamedTuple):
 
 
 def estimators(settings: Settings) -> list[Estimator]:
-    """All algorithms that estimate, with all combinations of the switches that go together; without the factor γᵗ where γ
-    is 1 and it is the same."""
+    """All algorithms that estimate, with all combinations of the switches that go together; without the factor γᵗ where
+    γ is 1 and it is the same."""
     found = []
     for algorithm, *values in product(ALGORITHMS, *SWITCHES.values()):
         estimator = Estimator(algorithm, **dict(zip(SWITCHES, values, strict=True)))
