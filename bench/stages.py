@@ -15,7 +15,7 @@ from typing import Any
 from pgfast._bench.words import digits
 from pgfast.compiler import kernel
 from pgfast.kernels.lanes import PRECISIONS, RUNNING, factors, normalise, step_environment
-from pgfast.protocol import act, draw, learn
+from pgfast.protocol import act, advance, draw, learn
 from pgfast.training import Job
 from pgfast.workloads import WORKLOADS, Workload
 
@@ -28,8 +28,11 @@ CALLS, TURNS = 11, 40_000  # calls of a kernel, and turns of one call
 def turns(last, count, n, env, like, policy, algorithm, plan, learner, w, memory):
     """`count` turns of n lanes, up to and with stage `last`."""
     for turn in range(count):
-        if turn % plan.sharing == 0:
+        late = turn & (plan.sharing - 1)
+        if late == 0:
             draw(plan.actions, n, plan.sharing, plan.k0, plan.k1, w.lanes)
+        else:
+            advance(plan.actions, n, late, plan.sharing, w.lanes)
         if last >= 1:
             act(policy, env, like, n, w, learner, 0)
         if last >= 2:

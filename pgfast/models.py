@@ -15,7 +15,7 @@ import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures
-from pgfast.kernels.lanes import DOUBLE, PRECISIONS, Field, Precision, lane_fields, make_workspace
+from pgfast.kernels.lanes import DOUBLE, PRECISIONS, TABLES, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.sparse import make_sparse, sparse_fields
 from pgfast.kernels.sparse_tapes import make_sparse_tape
 from pgfast.kernels.table_tapes import make_table_tape
@@ -37,6 +37,7 @@ from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
 from pgfast.settings import Settings
 from pgfast.state_features import AUTO, in_single, state_features
+from pgfast.tables.environment import ObservedTable, TableEnvironment
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
 FAR = 1e30  # a bound of a Box beyond it says that there is none
@@ -157,7 +158,9 @@ def build(env: Any, traits: Traits, settings: Settings, function: FunctionType |
     if settings.precision == "float32" and name in FEATURED:
         features = in_single(features)
     model = POLICIES[name](env, traits, settings, features)
-    return model if model.tabular else replace(model, precision=PRECISIONS[settings.precision])
+    if not model.tabular:
+        return replace(model, precision=PRECISIONS[settings.precision])
+    return replace(model, precision=TABLES) if isinstance(env, TableEnvironment | ObservedTable) else model
 
 
 GAUSSIANS = ("gaussian", "gaussian-linear-std")

@@ -23,6 +23,10 @@ A policy of real actions takes standard normal numbers: pairs by Box and Muller 
 block after block of the family POLICY. The first of the steps that share a block, two in double precision and four in
 single where the environment's step draws nothing, else one and two, has the numbers of all of them, step after step.
 
+Where a tabular policy plays a table (`pgfast.tables`), a block gives four numbers of 32 bits, float64s: steps 2j and
+2j + 1 have numbers 0, 1 and 2, 3 of the block of step 2j. An action's probability is right to 2**-32 then, and a
+transition's to 2**-32 for each entry of its row.
+
 Words are uint64 values below 2**32: products stay exact and vectorise.
 """
 
@@ -96,6 +100,12 @@ def to_unit_single(word):
 
 
 @leaf
+def to_unit_word(word):
+    """A random word to a multiple of 2**-32 in [0, 1), uniform, a float64."""
+    return as_float(np.int64(((word & _LOW) << _20) | _ONE)) - 1.0  # type: ignore[arg-type]
+
+
+@leaf
 def first_block(c0, c1, c2, c3, k0, k1):
     """Numbers 0 and 1 of a step: the policy's, and the environment's ``uniform(key, 0)``."""
     w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
@@ -107,6 +117,13 @@ def first_block_single(c0, c1, c2, c3, k0, k1):
     """The four numbers of a step's first block in single precision."""
     w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
     return to_unit_single(w0), to_unit_single(w1), to_unit_single(w2), to_unit_single(w3)
+
+
+@leaf
+def first_block_words(c0, c1, c2, c3, k0, k1):
+    """The four numbers of a step's first block where a tabular policy plays a table."""
+    w0, w1, w2, w3 = philox(c0, c1, c2, c3, k0, k1, ROUNDS)
+    return to_unit_word(w0), to_unit_word(w1), to_unit_word(w2), to_unit_word(w3)
 
 
 def first_number_single(like, c0, c1, c2, c3, k0, k1):

@@ -29,6 +29,7 @@ CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
 MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
+TABLE_BLOCK = 256  # the same with tables, from two blocks on: a step takes less, so that what a block takes weighs more
 EPISODES_OF_A_LANE = 4  # one after another, in a block: at its end lanes stand idle
 MOST_BLOCKS, FEW_BLOCKS = 64, 4
 MOST_SUMS = 2**21  # of all blocks together, but for a few blocks: more than that would not stay in the caches
@@ -152,7 +153,10 @@ class Job:
         problem, precision, episodes = self.problem, self.problem.model.precision, self.last - self.first
         batch = problem.optimisation.batch if self.learn else max(1, episodes)
         entries = max(1, problem.model.n_rows) if self.learn else 1
-        blocks = max(1, min(MOST_BLOCKS, batch // BLOCK, max(FEW_BLOCKS, MOST_SUMS // entries)))
+        blocks = batch // BLOCK
+        if problem.model.tabular:
+            blocks = max(min(blocks, 2), batch // TABLE_BLOCK)
+        blocks = max(1, min(MOST_BLOCKS, blocks, max(FEW_BLOCKS, MOST_SUMS // entries)))
         copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
         self.learner.clock[:, LAST] = self.last
         if copies > 1:

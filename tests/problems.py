@@ -120,6 +120,17 @@ def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularM
     return TabularMDP(p, r, start, terminal=[n_states - 1], max_steps=9)
 
 
+def seldom() -> TabularMDP:
+    """A reward in about one step of a hundred, on the way or at the end, which comes after twenty steps or so."""
+    p = np.full((6, 2, 6), 0.0)
+    p[:5, :, :5] = [[[0.28, 0.28, 0.28, 0.1, 0.01]], [[0.3, 0.2, 0.3, 0.14, 0.01]]] * 2 + [[[0.3, 0.3, 0.25, 0.1, 0.0]]]
+    p[:5, :, 5] = 1 - p[:5, :, :5].sum(axis=2)
+    p[5, :, 5] = 1.0
+    r = np.zeros((6, 2, 6))
+    r[:, :, 4], r[3, :, 5] = 2.0, -1.0
+    return TabularMDP(p, r, [1.0, 0, 0, 0, 0, 0], terminal=[5], max_steps=60)
+
+
 _FAMILY = {"policy": "exponential-family", "env": random_mdp(n_actions=4), "theta0": list(np.linspace(-0.7, 0.7, 10))}
 PROBLEMS = {  # what is learned, and settings that every schedule takes
     "linear": {"env": Drift(), "policy": "linear", "theta0": list(np.linspace(-0.5, 0.4, 15)), "lr": 0.1},

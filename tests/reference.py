@@ -14,6 +14,7 @@ import numpy as np
 import reference_features
 from reference_policies import Gaussian, entropy, entropy_gradient, policy_of, score, softmax  # noqa: F401
 
+from pgfast.kernels.lanes import TABLES
 from pgfast.random import POLICY, TRAIN, make_key
 
 MASK = 0xFFFFFFFF
@@ -44,10 +45,10 @@ def number(seed, run, episode, step, j, family=0, stream=TRAIN):
     return (high << 20 | low >> 12) / 2**52
 
 
-def number_single(seed, run, episode, step, j, family=0, stream=TRAIN):
-    """As `number` in single precision: four of them come from one block."""
+def number_single(seed, run, episode, step, j, family=0, stream=TRAIN, bits=24):
+    """As `number` in single precision, or of 32 bits where a tabular policy plays a table: a block gives four."""
     words = philox4x32(counter(run, episode, step, j // 4, family, stream), (seed & MASK, seed >> 32), 7)
-    return (words[j % 4] >> 8) / 2**24
+    return (words[j % 4] >> 32 - bits) / 2**bits
 
 
 def one_hot(index, n):
@@ -171,19 +172,26 @@ class Numbers:
     t: int
     paired: bool  # the environment's steps draw nothing
     precision: str
+    table: bool = False  # a tabular policy plays a table
 
     @property
     def sharing(self):
         """Steps that have their numbers from the same blocks."""
-        return (4 if self.precision == "float32" else 2) // (1 if self.paired else 2)
+        return (4 if self.precision == "float32" or self.table else 2) // (1 if self.paired else 2)
 
     def number(self, j, family):
         """The j-th number in [0, 1) of the first of these steps."""
-        draw = number_single if self.precision == "float32" else number
-        return draw(self.seed, self.run, self.episode, self.t - self.t % self.sharing + 1, j, family)
+        place = self.seed, self.run, self.episode, self.t - self.t % self.sharing + 1, j, family
+        single = self.table or self.precision == "float32"
+        return number_single(*place, bits=32 if self.table else 24) if single else number(*place)
 
     def uniform(self):
         return self.number(self.t % self.sharing * (1 if self.paired else 2), 0)
+
+    def key(self):
+        """What the environment's step draws from."""
+        key = make_key(self.seed, self.run, self.episode, self.t + 1, TRAIN, self.precision)
+        return key._replace(first=self.number(self.t % 2 * 2 + 1, 0)) if self.table else key
 
     def normal(self, k, size):
         """The k-th of the step's `size` normal numbers, by Box and Muller (1958)."""
@@ -198,6 +206,7 @@ class Trainer:
     def __init__(self, engine, run):
         self.settings, self.env, self.traits, self.run = engine.settings, engine._problem.env, engine.traits, run
         self.precision = engine.settings.precision if engine.model.width else "float64"
+        self.table = engine.model.precision is TABLES
         self.features = Features(engine)
         self.policy = policy_of(engine)
         self.theta = engine.theta[run].reshape(-1)
@@ -214,10 +223,9 @@ class Trainer:
         for t in range(self.traits.max_steps):
             observation = env.observe(state) if hasattr(env, "observe") else state
             x = self.features.x(observation, t)
-            numbers = Numbers(seed, run, number_of_episode, t, self.traits.paired, self.precision)
+            numbers = Numbers(seed, run, number_of_episode, t, self.traits.paired, self.precision, self.table)
             action, taken, surprise = self.policy.act(x, self.theta, numbers)
-            key = make_key(seed, run, number_of_episode, t + 1, TRAIN, self.precision)
-            state, reward, terminated = env.step(state, taken, key)
+            state, reward, terminated = env.step(state, taken, numbers.key())
             episode.x.append(x)
             episode.v.append(self.features.v(observation, t))
             episode.actions.append(action)

@@ -102,13 +102,25 @@ def test_more_actions_than_a_row_of_the_table_has_at_least():
     assert_as_reference(engine, engine.learn().curve)
 
 
-def test_frozen_lake():
+@pytest.mark.parametrize("baseline", ["none", "mean"])
+def test_frozen_lake(baseline):
+    """Only the last step pays, episodes have many lengths, and the last of a batch move to other lanes."""
     engine = problems.engine(
-        "tabular", "batches", env="FrozenLake-v1", env_parameters={"is_slippery": False}, theta0=0.0, episodes=100
+        "tabular", "batches", env="FrozenLake-v1", theta0=0.0, episodes=400, batch=100, baseline=baseline
     )
     curve = engine.learn().curve
     assert curve.mean_return.max() > 0  # so that something is learned
     assert_as_reference(engine, curve)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_rewards_now_and_then(whole):
+    """Some rows of the ring have rewards, others none; it is gone round several times."""
+    choices = {"returns": "whole", "baseline": "batch"} if whole else {"baseline": "mean"}
+    engine = problems.engine(
+        "tabular", "batches", env=problems.seldom(), theta0=0.0, batch=100, episodes=400, **choices
+    )
+    assert_as_reference(engine, engine.learn().curve)
 
 
 # ---- results that may not depend on how the work is done

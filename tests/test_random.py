@@ -27,6 +27,7 @@ from pgfast.random import (
     UNIFORM,
     Key,
     first_block,
+    first_block_words,
     floor_index,
     make_key,
     normal,
@@ -73,6 +74,12 @@ def test_known_answers(rounds, word, expected):
 def test_philox_is_the_reference(counter, key, rounds):
     found = philox(*map(np.uint64, (*counter, *key)), rounds)
     assert tuple(int(w) & 0xFFFFFFFF for w in found) == reference.philox4x32(counter, key, rounds)
+
+
+@given(seeds, episodes, steps)
+def test_a_block_gives_four_numbers_of_32_bits_to_tables(seed, episode, step):
+    found = first_block_words(*make_key(seed, 0, episode, step, TRAIN)[:6])
+    assert found == tuple(reference.number_single(seed, 0, episode, step, j, bits=32) for j in range(4))
 
 
 @given(seeds, runs, episodes, steps, indices, streams)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pgfast.compiler import by_precision, lane_kernel
 from pgfast.kernels.lanes import whole
-from pgfast.random import first_block, first_block_single, normal_block, normal_block_single
+from pgfast.random import first_block, first_block_single, first_block_words, normal_block, normal_block_single
 
 
 def draw_uniforms_single(n, counter, k0, k1, uniforms):
@@ -25,9 +25,17 @@ def draw_uniforms_single(n, counter, k0, k1, uniforms):
 
 @by_precision(draw_uniforms_single)
 def draw_uniforms(n, counter, k0, k1, uniforms):
-    """The numbers of the block at each lane's counter."""
-    for i in range(n):
-        uniforms[0, i], uniforms[1, i] = first_block(counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1)
+    """The numbers of the block at each lane's counter: two, or where there is room for four, four of 32 bits."""
+    if uniforms.shape[0] == 4:
+        for i in range(n):
+            uniforms[0, i], uniforms[1, i], uniforms[2, i], uniforms[3, i] = first_block_words(
+                counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1
+            )
+    else:
+        for i in range(n):
+            uniforms[0, i], uniforms[1, i] = first_block(
+                counter[0, i], counter[1, i], counter[2, i], counter[3, i], k0, k1
+            )
 
 
 def draw_normals_single(n, count, counter, k0, k1, normals):
@@ -102,7 +110,7 @@ class Choices(NamedTuple):
     def advance(self, n, late, sharing, lanes):
         """The numbers of the step that is `late` steps after the first become those of this step: the policy's, and the
         environment's where it takes any."""
-        used = lanes.uniforms.shape[0] // sharing
+        used = lanes.uniforms.shape[0] >> (sharing >> 1)
         move_up(n, late * used, used, lanes.uniforms)
 
     def taken(self, chosen, real, beside):
@@ -137,7 +145,7 @@ class Reals(NamedTuple):
     def advance(self, n, late, sharing, lanes):
         """As of `Choices`."""
         if sharing < lanes.uniforms.shape[0]:
-            used = lanes.uniforms.shape[0] // sharing
+            used = lanes.uniforms.shape[0] >> (sharing >> 1)
             move_up(n, late * used, used, lanes.uniforms)
         move_up(n, late * lanes.reals.shape[0], lanes.reals.shape[0], lanes.normals)
 

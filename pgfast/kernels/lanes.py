@@ -51,6 +51,7 @@ class Precision(NamedTuple):
 
 MOST_SHARING = 4  # steps whose random numbers come from one block; between them no kernel returns
 DOUBLE, SINGLE = Precision("f8", "i8", "u8", 2, 2**30), Precision("f4", "i4", "u4", 4, 1024)
+TABLES = DOUBLE._replace(numbers=4)  # of a tabular policy on a table, to which numbers of 32 bits will do
 PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
@@ -255,7 +256,7 @@ def decide(env, like, policy, plan, learner, w, n):
     """The actions of n lanes. Where plan.sharing steps have their random numbers from one block, lanes that end in
     between wait for the next."""
     lanes = w.lanes
-    late = lanes.control[TURN] % plan.sharing
+    late = lanes.control[TURN] & (plan.sharing - 1)
     if late == 0:
         draw(plan.actions, n, plan.sharing, plan.k0, plan.k1, lanes)
     else:
@@ -273,7 +274,7 @@ def take_in(policy, algorithm, plan, w, memory, n):
     else:
         full, waiting = 0, settle(n, algorithm, lanes)
     lanes.control[TURN] += 1
-    if lanes.control[TURN] % factors(lanes.likelihood) == 0:
+    if lanes.control[TURN] & (factors(lanes.likelihood) - 1) == 0:
         normalise(n, lanes)
     return full, waiting
 
@@ -289,7 +290,7 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
 @leaf
 def seams(plan, lanes):
     """Is this a moment at which lanes may begin new episodes?"""
-    return lanes.control[TURN] % plan.sharing == 0
+    return lanes.control[TURN] & (plan.sharing - 1) == 0
 
 
 @routine

@@ -20,7 +20,7 @@ class Plan(NamedTuple):
     learn: int  # 0: play only
     deterministic: int  # 1: greedy actions
     stream: int  # TRAIN or EVALUATE
-    sharing: int  # steps that have their random numbers from one block
+    sharing: int  # 1, 2 or 4 steps, that have their random numbers from one block
     runs: int
     copies: int  # slots per run: how many lanes play episodes of one run (1 when learning)
     batch: int  # episodes per update

@@ -35,7 +35,7 @@ def set_counter(lanes, i, stream):
     lanes.counter[1, i], lanes.counter[2, i], lanes.counter[3, i] = words
 
 
-@lane_kernel
+@busy_routine
 def draw_ahead(n, plan, run, episode, first):
     """The number that `reset` is given in each of n episodes of a run, from `episode` on."""
     for i in range(n):

@@ -13,11 +13,11 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
 from pgfast.kernels.accounts import see
-from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, TURN, Field, settle, smaller
+from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, RUNNING, TURN, Field, settle, smaller
 from pgfast.kernels.learner import update
 from pgfast.kernels.statistics import CREDITED
 
-_LANES = np.uint64(LANES)
+_LANES, _ONE, _BITS = np.uint64(LANES), np.uint64(1), np.uint64(LANES.bit_length() - 1)
 
 
 def table_fields() -> list[Field]:
@@ -29,7 +29,10 @@ def table_fields() -> list[Field]:
         ("index", "i8", (LANES,)),  # s A + a of this step
         ("value", "f8", (LANES,)),  # the running mean of G_0
         ("since", "i8", (LANES,)),  # the turn of the episode's first step
-        ("rewarded", "i8", (LANES,)),  # 1 once the episode has had a reward other than 0
+        ("moved", "i8", (LANES,)),  # up to this turn the episode was played in another lane,
+        ("former", "i8", (LANES,)),  # this one
+        ("early", "i8", (LANES,)),  # 1 once a step that wasn't the episode's last has had a reward other than 0
+        ("last", "f8", (LANES,)),  # the reward of the last step
     ]
 
 
@@ -48,17 +51,37 @@ def move_table_lane(m, source, target):
     m.prepared_at[target] = m.prepared_at[source]
     m.value[target] = m.value[source]
     m.since[target] = m.since[source]
-    m.rewarded[target] = m.rewarded[source]
+    m.early[target] = m.early[source]
+    m.last[target] = m.last[source]
 
 
 @gather_kernel
-def record(n, turn, last, m, lanes, index, reward):
-    """Write down this turn's entries and rewards in the ring, (T L,) each, and whose episodes have had a reward."""
-    row = (np.uint64(turn) * _LANES) & last
+def record(n, turn, last, m, lanes, index):
+    """Write down this turn's entries in the ring, (T L,), and what its rewards mean to each episode; returns 1 if one
+    is other than 0 and its episode goes on."""
+    row, some = (np.uint64(turn) * _LANES) & last, 0
     for i in range(n):
-        m.rewarded[i] |= 1 if lanes.reward[i] != 0.0 else 0
+        reward = lanes.reward[i]
+        early = 1 if (reward != 0.0) & (lanes.done[i] == RUNNING) else 0
+        some |= early
+        m.early[i] |= early
+        m.last[i] = reward if lanes.live[i] == 1.0 else m.last[i]
         index[row + np.uint64(i)] = m.index[i]
-        reward[row + np.uint64(i)] = lanes.reward[i]
+    return some
+
+
+@leaf
+def record_rewards(n, turn, some, tape, rewards):
+    """Write down this turn's rewards. Rows without any but last ones are left alone, and stay in no cache: they hold
+    zeros."""
+    row = (np.uint64(turn) * _LANES) & tape.last
+    if some == 1:
+        for i in range(n):
+            tape.reward[row + np.uint64(i)] = rewards[i]
+    elif tape.written[row >> _BITS] == 1:
+        for i in range(LANES):
+            tape.reward[row + np.uint64(i)] = 0.0
+    tape.written[row >> _BITS] = some
 
 
 @leaf
@@ -68,9 +91,18 @@ def steps_of(lanes, i):
 
 
 @leaf
-def place(w, i):
-    """Where in the ring, modulo its length, the first step of the episode in lane i stands."""
-    return np.uint64(w.memory.since[i] * LANES + i)
+def trail(m, i):
+    """Where the episode in lane i is to be found: its first turn, the turn up to which it was played in another lane,
+    that lane, and i. (Numbers, that a loop which writes sums needn't load again.)"""
+    return m.since[i], m.moved[i], m.former[i], i
+
+
+@leaf
+def place(tape, trail, t):
+    """Where in the ring step t of an episode stands."""
+    since, moved, former, i = trail
+    turn = since + t
+    return (np.uint64(turn) * _LANES + np.uint64(former if turn < moved else i)) & tape.last
 
 
 @lane_kernel
@@ -85,9 +117,9 @@ def earliest(n, m):
 @leaf
 def see_episode(tape, i, w, accounts, account):
     """List the states of the episode in lane i."""
-    at, share, count = place(w, i), 1.0 / tape.n_actions, accounts.seen[account, 0]
+    share, count, path = 1.0 / tape.n_actions, accounts.seen[account, 0], trail(w.memory, i)
     for t in range(steps_of(w.lanes, i)):
-        index = tape.index[(at + np.uint64(t) * _LANES) & tape.last]
+        index = tape.index[place(tape, path, t)]
         s = np.int64((np.int64(index) + 0.5) * share)  # the quotient: half an entry away from another
         count = see(accounts, account, s, count)
     accounts.seen[account, 0] = count
@@ -96,27 +128,42 @@ def see_episode(tape, i, w, accounts, account):
 @leaf
 def go_back(tape, gamma, value, i, w, c):
     """C[s, a] += G_t − value over the episode in lane i, backward; c (S A or more). Returns Σ G_t."""
-    steps = steps_of(w.lanes, i)
-    k, credited, g = place(w, i) + np.uint64(steps) * _LANES, 0.0, 0.0
-    for _ in range(steps):
-        k -= _LANES
-        at = k & tape.last
-        g = fma(gamma, g, tape.reward[at])
+    last, path, g = steps_of(w.lanes, i) - 1, trail(w.memory, i), w.memory.last[i]
+    credited = g
+    c[np.uint64(tape.index[place(tape, path, last)])] += g - value
+    for t in range(last - 1, -1, -1):
+        k = place(tape, path, t)
+        g = fma(gamma, g, tape.reward[k])
         credited += g
-        c[np.uint64(tape.index[at])] += g - value
+        c[np.uint64(tape.index[k])] += g - value
     return credited
+
+
+@leaf
+def credit_last(tape, value, i, w, c):
+    """As `go_back`, of an episode whose last step alone may have a reward: G_t is a power of γ times it, and no step
+    waits for another. From both ends at once: an entry visited several times in a row would be waited for, too."""
+    steps, path, reward = steps_of(w.lanes, i), trail(w.memory, i), w.memory.last[i]
+    half = steps >> 1
+    for t in range(half):
+        late = steps - 1 - t
+        c[np.uint64(tape.index[place(tape, path, t)])] += tape.powers[np.uint64(late)] * reward - value
+        c[np.uint64(tape.index[place(tape, path, late)])] += tape.powers[np.uint64(t)] * reward - value
+    middle = tape.powers[np.uint64(half)] * reward - value  # of an odd number of steps
+    c[np.uint64(tape.index[place(tape, path, half)])] += middle if steps & 1 == 1 else 0.0
+    return reward * tape.annuities[steps]
 
 
 @leaf
 def go_back_with_more(tape, algorithm, learner, value, i, w, accounts, account):
     """As `go_back`, with weights γᵗ, the whole return, a learned baseline, and the sums that leave-one-out and entropy
     need."""
-    at, credited, g, sums = place(w, i), 0.0, 0.0, accounts.sums
-    total, run = w.lanes.returns[1, i], w.memory.run[i]
-    for t in range(steps_of(w.lanes, i) - 1, -1, -1):
-        k = (at + np.uint64(t) * _LANES) & tape.last
+    credited, g, sums, path = 0.0, 0.0, accounts.sums, trail(w.memory, i)
+    total, run, steps = w.lanes.returns[1, i], w.memory.run[i], steps_of(w.lanes, i)
+    for t in range(steps - 1, -1, -1):
+        k = place(tape, path, t)
         index = tape.index[k]
-        g = fma(algorithm.gamma, g, tape.reward[k])
+        g = fma(algorithm.gamma, g, w.memory.last[i] if t == steps - 1 else tape.reward[k])
         weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
         if algorithm.fits_value == 1:
             s = index // tape.n_actions
@@ -140,22 +187,26 @@ class Table(NamedTuple):
     n_states: int
     last: Any  # uint64: T L − 1
     powers: Any  # float64 (T,): γᵗ
+    annuities: Any  # float64 (T + 1,): 1 + γ + … + γᵗ⁻¹
     index: Any  # uint32 (T L,): s A + a
-    reward: Any  # float64 (T L,)
+    reward: Any  # float64 (T L,); zeros in rows that are not
+    written: Any  # uint8 (T,): 1
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
         m, lanes = w.memory, w.lanes
         turn = lanes.control[TURN]
         waiting = settle(n, algorithm, lanes)
-        record(n, turn, self.last, m, lanes, self.index, self.reward)
+        some = record(n, turn, self.last, m, lanes, self.index)
+        record_rewards(n, turn, some, self, lanes.reward)
         full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
         return full, waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
         w.memory.since[i] = w.lanes.control[TURN]
-        w.memory.rewarded[i] = 0
+        w.memory.moved[i] = w.lanes.control[TURN]
+        w.memory.early[i] = 0
 
     def clear(self, w, i):
         """Nothing: what lane i has seen is forgotten when an episode begins."""
@@ -171,24 +222,32 @@ class Table(NamedTuple):
         """Episode's end in lane i: go back over it and add w_t δ_t to C."""
         m, sums = w.memory, accounts.sums
         value = m.value[i] if algorithm.baseline == 1 else 0.0
-        if m.rewarded[i] == 0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
+        if m.early[i] == 0 and m.last[i] == 0.0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
             return  # every δ_t is 0
         if accounts.lists == 1:
             see_episode(self, i, w, accounts, account)
         plain = algorithm.fits_value == 0 and algorithm.whole_return == 0 and algorithm.discount_factor == 0
         if plain and accounts.counts == 0:
-            credited = go_back(self, algorithm.gamma, value, i, w, sums[account])
+            if m.early[i] == 0:
+                credited = credit_last(self, value, i, w, sums[account])
+            else:
+                credited = go_back(self, algorithm.gamma, value, i, w, sums[account])
         else:
             credited = go_back_with_more(self, algorithm, learner, value, i, w, accounts, account)
         sums[account, accounts.stats_at + CREDITED] += credited
 
     def move(self, w, source, target):
-        """Copy the column of one lane over another's."""
-        move_table_lane(w.memory, source, target)
-        for turn in range(w.memory.since[source], w.lanes.control[TURN]):
-            row = (np.uint64(turn) * _LANES) & self.last
-            self.index[row + np.uint64(target)] = self.index[row + np.uint64(source)]
-            self.reward[row + np.uint64(target)] = self.reward[row + np.uint64(source)]
+        """Copy the column of one lane over another's. What it has written stays where it is, but for what another lane
+        has written for it."""
+        m, turn, path = w.memory, w.lanes.control[TURN], trail(w.memory, source)
+        for t in range(m.moved[source] - m.since[source]):
+            k = place(self, path, t)
+            row = k & ~(_LANES - _ONE)
+            self.index[row + np.uint64(source)] = self.index[k]
+            self.reward[row + np.uint64(source)] = self.reward[k]
+        move_table_lane(m, source, target)
+        m.moved[target] = turn
+        m.former[target] = source
 
     def improve(self, policy, algorithm, optimisation, learner, accounts, i, w, room):
         """Update the run in lane i from its account; False when θ would not be finite."""
@@ -199,19 +258,22 @@ class Table(NamedTuple):
         size = len(self.powers)
         ring = make_table(self.n_states, self.n_actions, gamma, 2 * size)
         turns = np.arange(turn - size, turn)
-        for new, old in ((ring.index, self.index), (ring.reward, self.reward)):
-            new.reshape(-1, LANES)[turns % (2 * size)] = old.reshape(-1, LANES)[turns % size]
+        for new, old in ((ring.index, self.index), (ring.reward, self.reward), (ring.written, self.written)):
+            new.reshape(2 * size, -1)[turns % (2 * size)] = old.reshape(size, -1)[turns % size]
         return ring
 
 
 def make_table(n_states: int, n_actions: int, gamma: float, capacity: int) -> Table:
     """An empty ring of `capacity` turns, rounded up to a power of two."""
     capacity = 1 << (capacity - 1).bit_length()
+    powers = gamma ** np.arange(capacity, dtype=float)
     return Table(
         n_actions=n_actions,
         n_states=n_states,
-        powers=gamma ** np.arange(capacity, dtype=float),
+        powers=powers,
+        annuities=np.concatenate(([0.0], np.cumsum(powers))),
         last=np.uint64(capacity * LANES - 1),
         index=np.zeros(capacity * LANES, np.uint32),
         reward=np.zeros(capacity * LANES),
+        written=np.zeros(capacity, np.uint8),
     )

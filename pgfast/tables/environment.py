@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import as_float, wide
+from pgfast.compiler import as_bits, as_float, wide
 from pgfast.errors import PgfastError
 from pgfast.random import floor_index, uniform
 from pgfast.tables.alias import alias_table
@@ -17,6 +17,7 @@ from pgfast.vmath import times
 ENTRY = 4  # words of an entry: its chance of being kept, both codes, both rewards
 _MOST_STATES = 2**30 - 1  # a code is half a word
 _MOST_ENTRIES = 2**28  # 8 GiB
+_LOW = 0xFFFFFFFF
 _1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)
 
 
@@ -24,8 +25,8 @@ class TableEnvironment(NamedTuple):
     """Plays a TabularMDP; for each (state, action) a row of `width` entries, taken with probability 1/width each, and
     then kept or exchanged for another (`pgfast.tables.alias`).
 
-    An entry is four words next to each other in memory, half a cache line: the chance that it is kept (the bits of a
-    float), the codes of what follows if kept (low half) and if not (high half), and the rewards of both (bits of
+    An entry is four words next to each other in memory, half a cache line: the chance that it is kept, times 2**32, the
+    codes of what follows if kept (low half) and if not (high half), and the rewards of both (bits of
     floats). A code is 2 · state + 1 if the episode ends with it."""
 
     n_states: int
@@ -58,13 +59,13 @@ class TableEnvironment(NamedTuple):
         return column if u * self.n_states - column < wide(self.first_chance[column]) else self.first_other[column]
 
     def step(self, state, action, key):
-        u = wide(uniform(key, 0))
-        column = floor_index(u, self.width)
-        # unsigned: no wrap-around
-        entry = np.uint64((times(times(state, self.n_actions) + action, self.width) + column) * ENTRY)
-        kept = u * self.width - column < as_float(self.entries[entry])
+        word = (as_bits(wide(uniform(key, 0)) + 1.0) >> 20) & _LOW  # 32 bits of the number's fraction
+        place = times(word, self.width)  # in the row, times 2**32
+        row = times(state, self.n_actions * self.width) + times(action, self.width)
+        entry = np.uint64((row + (place >> 32)) * ENTRY)  # unsigned: no wrap-around
+        kept = (place & _LOW) < self.entries[entry]
         codes = self.entries[entry + _1]
-        code = (codes & 0xFFFFFFFF) if kept else (codes >> 32)
+        code = (codes & _LOW) if kept else (codes >> 32)
         return code >> 1, as_float(self.entries[entry + (_2 if kept else _3)]), (code & 1) == 1
 
 
@@ -127,7 +128,7 @@ def _entries(o: Outcomes) -> np.ndarray:
     other = np.take_along_axis(kept, other, axis=1)
     code = 2 * o.following + o.terminated
     entries = _whole_lines(chance.size * ENTRY).reshape(*chance.shape, ENTRY)
-    entries[:, :, 0] = chance.view(np.int64)
+    entries[:, :, 0] = np.rint(chance * 2.0**32)
     entries[:, :, 1] = code[kept] | code[other] << 32
     entries[:, :, 2] = o.reward.view(np.int64)[kept]
     entries[:, :, 3] = o.reward.view(np.int64)[other]
