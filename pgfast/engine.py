@@ -79,6 +79,8 @@ class Engine:
         the protocol. Nothing has been compiled or written by then.
     """
 
+    _predictor: Predictor | None = None  # made when first needed
+
     def __init__(
         self,
         env: Any,
@@ -161,7 +163,6 @@ class Engine:
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
         self._learner: Learner = new_learner(self.model, settings, values)
         self._evaluated = 0
-        self._predictor: Predictor | None = None
 
     # ---- what is known
 
@@ -337,11 +338,11 @@ class Engine:
         return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run, time)
 
     def _ready_to_predict(self) -> Predictor:
-        if self._predictor is None:
-            from pgfast.inference import Predictor
+        from pgfast.inference import Predictor
 
-            self._predictor = Predictor(self.model, self.source.env, self.traits, self._learner, self.settings.seed)
-        return self._predictor
+        made = self._predictor or Predictor(self.model, self.source.env, self.traits, self._learner, self.settings.seed)
+        kept: Predictor = vars(self).setdefault("_predictor", made)  # of threads that come at once, the first one's
+        return kept
 
     def probabilities(self, obs: Any, *, run: int = 0, time: int = 0) -> np.ndarray:
         """π(·|observation), shape (…, A); `time` as of `predict`. Raises PgfastError where actions are real numbers:
@@ -350,8 +351,7 @@ class Engine:
 
         if self.model.n_reals:
             raise PgfastError(
-                f"Actions in {self.source.env.action_space} have a density and no probabilities: use "
-                f"distribution(obs), the mean and standard deviation of what is drawn."
+                f"Actions in {self.source.env.action_space} have a density and no probabilities: use distribution(obs)."
             )
         return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs, time))
 

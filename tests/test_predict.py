@@ -156,6 +156,7 @@ def test_the_policy_of_the_moment(tmp_path: Any) -> None:
 
 
 def test_threads_may_share_an_engine() -> None:
+    """From the start: what predicts is made once, by whichever comes first."""
     engine = fresh("tabular")
     with ThreadPoolExecutor(4) as pool:
         actions = list(pool.map(lambda _: engine.predict(3), range(2000)))

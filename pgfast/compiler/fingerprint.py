@@ -74,9 +74,8 @@ def _flags() -> list[tuple[str, Any]]:
     file = Path(".numba_config.yaml")
     if file.is_file():
         found.append((file.name, file.read_bytes()))
-    if "numba" in sys.modules:
-        config = sys.modules["numba"].config
-        found += [(k, getattr(config, k, None)) for k, v in _DEFAULTS.items() if getattr(config, k, None) != v]
+    config = sys.modules.get("numba.core.config")  # another thread may be importing it
+    found += [(k, getattr(config, k)) for k, v in _DEFAULTS.items() if getattr(config, k, v) != v]
     return found
 
 

@@ -6,6 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgfast.compiler import cache
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pgfast.compiler.machine import MachineCode
 
 compiled: list[str] = []  # the kernels that this process has compiled, one after the other
+_preparing = RLock()  # one thread at a time: kernels share what they have in common, and some of it is numba's
 
 
 class Preparation(NamedTuple):
@@ -27,7 +30,7 @@ class Preparation(NamedTuple):
 
 def compilation_is_off() -> bool:
     """Is numba told to leave functions as they are?"""
-    if "numba.core.config" in sys.modules:
+    with suppress(KeyError, AttributeError):  # not imported, or not yet to its end
         return bool(sys.modules["numba.core.config"].DISABLE_JIT)
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -68,7 +71,8 @@ class Kernel:
 
     def prepare(self, *args: Any) -> Preparation:
         """Load or compile the code for these arguments without running it."""
-        return self.load(*args) or self.compile(*args)
+        with _preparing:
+            return self.load(*args) or self.compile(*args)
 
     def load(self, *args: Any) -> Preparation | None:
         """Have the code for these arguments from memory or from the cache; None where it must be compiled."""
@@ -78,7 +82,8 @@ class Kernel:
         if form in self._codes:
             return Preparation(0.0, 0.0, True)
         start = time.perf_counter()
-        code = cache.load(self.function, form) if self.kept else None
+        with _preparing:
+            code = cache.load(self.function, form) if self.kept else None
         if code is None:
             return None
         self._codes[form] = code
@@ -88,7 +93,8 @@ class Kernel:
         """Compile the code for these arguments, whatever the cache has."""
         start = time.perf_counter()
         form = Words(args).form
-        self._codes[form] = self._compiled(form, args)
+        with _preparing:
+            self._codes[form] = self._compiled(form, args)
         return Preparation(time.perf_counter() - start, 0.0, False)
 
     def _compiled(self, form: Form, args: tuple[Any, ...]) -> MachineCode:
