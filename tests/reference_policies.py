@@ -174,7 +174,7 @@ class DeviationGaussian(Gaussian):
 
 def policy_of(engine):
     """The policy of an engine."""
-    space = engine._problem.env.action_space
+    space = engine.source.env.action_space
     if engine.model.name == "gaussian-linear-std":
         return DeviationGaussian(space)
     if engine.model.name == "gaussian":

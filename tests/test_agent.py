@@ -75,7 +75,7 @@ def play(agent: Any, like: Engine, episodes: int) -> None:
 
 EPISODES: dict[str, tuple[str, dict[str, Any]]] = {
     "learned baseline": ("linear", {"baseline": "value", "discount_factor": True, "entropy": 0.1, "optimizer": "adam"}),
-    "leave one out": ("tabular", {"baseline": "batch", "optimizer": "momentum"}),
+    "leave one out": ("stones", {"baseline": "batch", "optimizer": "momentum"}),
     "real actions": ("raft", {"baseline": "value"}),
     "in the loop": ("linear", {"baseline": "value", "in_loop": True}),
 }
@@ -99,7 +99,7 @@ def test_episodes_as_in_numpy(name: str) -> None:
 @pytest.mark.slow
 def test_engine_and_agent_in_turn() -> None:
     """One goes on where the other has stopped."""
-    alone, embedded = (engine("tabular", batch=5) for _ in range(2))
+    alone, embedded = (engine("stones", batch=5) for _ in range(2))
     play(embedded.agent(), embedded, 10)
     embedded.learn(5)
     alone.learn(15)

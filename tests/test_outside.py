@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Discrete
 from problems import COMMON, PROBLEMS
 
-from pgfast import Engine, EnvironmentFault, uniform
+from pgfast import Engine, EnvironmentFault
 from pgfast.kernels.learner import EPISODES, make_log
 from pgfast.kernels.outside import EPISODE, FRESH, Outside
 from pgfast.outside import Exchange, OutsideJob
 from pgfast.random import TRAIN, make_key
-
-
-class Stones(NamedTuple):
-    """Five stones in a row, the last of which ends the episode; a wider jump is less certain."""
-
-    wind: float = 0.3
-
-    max_steps = 9
-
-    @property
-    def observation_space(self):
-        return Discrete(5)
-
-    @property
-    def action_space(self):
-        return Discrete(3)
-
-    def reset(self, key):
-        return 1 if uniform(key, 0) < 0.5 else 0
-
-    def step(self, state, action, key):
-        back = uniform(key, 0) < self.wind * action
-        state = max(0, min(4, state - 1 if back else state + action))
-        return state, 0.1 * state - 0.2 * action * uniform(key, 1), state == 4
-
-
-STONES = {"env": Stones(), "policy": "tabular", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2}
 
 
 def job_of(engine: Engine, *, environments: int, episodes: int, **changes) -> OutsideJob:
@@ -122,7 +93,7 @@ CASES = {  # problem, settings, batch, runs and episodes; the compiled schedule 
 def test_same_parameters_as_compiled(name: str, absences: bool) -> None:
     problem, settings, batch, runs, episodes = CASES[name]
     settings = {**settings, "batch": batch, "runs": runs, "episodes": episodes}
-    choices = {**COMMON, **(STONES if problem == "stones" else PROBLEMS[problem]), **settings}
+    choices = {**COMMON, **PROBLEMS[problem], **settings}
     compiled, outside = Engine(**choices), Engine(**choices)
     start = compiled.theta
     job = job_of(outside, environments=32, episodes=episodes)

@@ -296,9 +296,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_real_actions_through_gymnasium_play_as_compiled() -> None:
     """False alarms: 6e-7, five standard errors."""
-    settings = {"features": "observation", "theta0": [0.1, -0.4, -0.2, 0.1, -0.3], "batch": 16, "vector_envs": 5}
+    settings = {"features": "observation", "theta0": [0.1, -0.4, -0.2, 0.1, -0.3], "batch": 16}
     a = Engine("Pendulum-v1", **settings).evaluate(2000)
-    engine = Engine(lambda: gymnasium.make("Pendulum-v1"), **settings)
+    engine = Engine(lambda: gymnasium.make("Pendulum-v1"), **settings, vector_envs=5)
     assert engine.model.name == "gaussian"
     b = engine.evaluate(40)
     assert b.mean_length == 200
