@@ -36,14 +36,14 @@ class Settings:
     )
     policy: str = _choice(
         "auto",
-        "auto, tabular, linear, state-action, escort, mixed, exponential-family, timed, gaussian or "
+        "auto, tabular, linear, state-action, escort, mixed, exponential-family or timed; for real actions gaussian or "
         "gaussian-linear-std.",
     )
     features: str = _choice(
         "auto", "What a linear policy weighs: a name that `pgfast features` lists, or my_features.py:function."
     )
     feature_parameters: dict[str, Any] = field(default_factory=dict)
-    bias: bool = _choice(True, "A constant feature beside the observation's numbers.")
+    bias: bool = _choice(True, "A feature that is always 1, beside the others.")
     gamma: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
         1.0, "Discount γ of the returns credited to actions, from 0 to 1."
     )
@@ -51,42 +51,44 @@ class Settings:
         "to-go", "Returns credited: to-go from each step, or of the whole episode."
     )
     discount_factor: bool = _choice(False, "Weigh step t by γᵗ, as the gradient of the discounted objective has it.")
-    baseline: str = _choice("mean", "none, mean (running), batch (leave-one-out) or value (learned).")
+    baseline: str = _choice(
+        "mean", "What returns are compared with: none, mean (running), batch (leave-one-out) or value (learned)."
+    )
     entropy: Annotated[float, Ge(0.0)] = _choice(0.0, "Weight of an entropy bonus.")
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
-    optimizer: str = _choice("adam", "sgd, momentum, rmsprop or adam.")
+    optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     lr: Positive = _choice(0.01, "Step size of the policy.")
     lr_value: Positive = _choice(0.01, "Step size of the learned baseline.")
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")
     theta0: list[float] | float | None = _choice(
-        None, "First θ: a number for all, or a list of them; 0, or 1 of an escort policy, if not given."
+        None, "First θ: a number for all, or a list of them; 0 if not given, 1 for an escort policy."
     )
     temperature: Positive = _choice(1.0, "τ of softmax policies: π ∝ exp(h/τ).")
     escort_power: Annotated[float, Ge(1.0)] = _choice(2.0, "p of an escort policy: π ∝ |θ|ᵖ.")
-    mixing: Fraction = _choice(0.1, "ε of a mixed policy: the probability that any action is taken.")
+    mixing: Fraction = _choice(0.1, "ε of a mixed policy: the share of uniformly random actions.")
     statistics: Count | list[list[float]] = _choice(
-        2, "T(a) of an exponential family: powers of the action up to this one, or a row for each action."
+        2, "T(a) of an exponential family: the number of powers of the action, or a list with a row for each action."
     )
-    shared: bool = _choice(False, "One η for all observations, of an exponential family.")
+    shared: bool = _choice(False, "All observations have the same θ, in an exponential family.")
     std0: list[float] | float | None = _choice(
-        None, "First standard deviation of a gaussian policy: a number, or a list of one for each of an action."
+        None, "First standard deviation of a gaussian policy: a number, or one for each number of an action."
     )
-    squash: bool = _choice(False, "Real actions are squashed into their Box by tanh, not clipped.")
+    squash: bool = _choice(False, "Squash real actions into their Box by tanh, instead of clipping them.")
     batch: Count = _choice(64, "Episodes per update.")
     episodes: Count = _choice(20_000, "Episodes of each run.")
     runs: Annotated[int, Ge(1), Lt(2**24)] = _choice(1, "Independent runs.")
     precision: Literal["float64", "float32"] = _choice(
-        "float64", "float64, or float32: lanes of linear policies compute in single precision, twice as fast."
+        "float64", "float64, or float32: quicker, in single precision, with linear policies."
     )
     seed: Annotated[int, Ge(0), Lt(2**64)] = _choice(0, "Everything random is a function of it.")
     max_steps: Annotated[int, Ge(1), Lt(2**32)] | None = _choice(None, "Steps after which an episode is truncated.")
     horizon: Annotated[int, Ge(1), Lt(2**32)] | None = _choice(
-        None, "The same in training only, where luck needs longer than a trained policy does."
+        None, "Time limit of training episodes; max_steps if not given."
     )
     vector_envs: Annotated[int, Ge(1), Le(64)] | None = _choice(
-        None, "Environments stepped together, up to 64, where Gymnasium steps them; 8 if not given."
+        None, "Where Gymnasium steps environments: how many together, up to 64; 8 if not given."
     )
     asynchronous: bool = _choice(False, "Where Gymnasium steps environments: each in a process of its own.")
     log_every: Count | None = _choice(None, "Episodes between points of the curve.")

@@ -49,7 +49,7 @@ def bench(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Measure training (environment, sampling, returns and update together) in time and memory."""
+    """Measure training in time and memory. Environment, sampling, returns and update are measured together."""
     from pgfast._bench import check as regression
     from pgfast._bench import report
     from pgfast._bench.pictures import draw

@@ -18,8 +18,8 @@ def check(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Check that an environment keeps the protocol, and that its compiled form plays as its Python does; exit code 1
-    when something is wrong."""
+    """Check that an environment keeps the protocol. Its compiled form must play as its Python does; exit code 1 when
+    something is wrong."""
     from pgfast.checker import check as examine
     from pgfast.environments import find
 

@@ -38,8 +38,8 @@ def compare_estimators(
     debug: Debug = False,
     **settings: Any,
 ) -> None:
-    """Bias, variance and cost of every estimator of the gradient, at a random and at a trained policy; settings are
-    those of the training."""
+    """Compare estimators of the gradient. Shows bias, variance and cost of each, at a random and at a trained policy;
+    settings are those of the training."""
     from pgfast.charts import draw_comparison
     from pgfast.comparison import compare
 

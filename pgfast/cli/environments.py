@@ -23,7 +23,7 @@ _WIDE = 110  # columns of a terminal from which on descriptions fit
 
 
 def envs(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
-    """List the environments that come with pgfast: their size, time limit and best return."""
+    """List the environments that come with pgfast. Shows size, time limit and best return of each."""
     from pgfast.facts import listing
 
     def announce() -> None:
@@ -89,8 +89,8 @@ def info(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Describe an environment: parameters, spaces, time limit, optimum, what it looks like, and the settings it is
-    trained with."""
+    """Describe an environment. Shows parameters, spaces, time limit and optimum, what it looks like, and the settings
+    it is trained with."""
     from pgfast.collection import BUNDLED, family
     from pgfast.engine import Engine
     from pgfast.environments import definition

@@ -51,7 +51,7 @@ def exact(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Values, state distribution, gradient and optimum of an environment with a known model, computed exactly."""
+    """Compute values, gradient and optimum exactly. No episode is played; the environment's model must be known."""
     from pgfast import exact as oracle
     from pgfast.environments import find
     from pgfast.exact.reach import reach

@@ -39,7 +39,7 @@ def explain(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Show on numbers, step by step, what it is that policy gradients differentiate."""
+    """Show on numbers what policy gradients differentiate."""
     from pgfast.errors import unknown
     from pgfast.lessons import expectation_lesson, log_linear_lesson
 

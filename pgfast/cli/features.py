@@ -8,7 +8,7 @@ from pgfast.cli.output import Debug, Json, Quiet, answer
 
 
 def features(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
-    """List the feature maps: what each is, where it is from, and its parameters."""
+    """List the feature maps. Shows what each is, its parameters, and where it is from."""
     from pgfast.features.catalogue import FEATURES, described, options
 
     found = [
@@ -25,16 +25,20 @@ def _list(found: list[dict[str, Any]]) -> Any:
 
     parts: list[Any] = []
     for entry in found:
-        given = ", ".join(f"{k}={_word(v)}" for k, v in entry["parameters"].items())
+        given = ", ".join(_in_words(k, v) for k, v in entry["parameters"].items())
         lines = [entry["description"] + ".", *([f"Parameters: {given}."] if given else [])]
         parts += [Text(entry["name"], "bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
         parts += [Padding(Text(entry["reference"] + ".", "dim"), (0, 0, 0, 2))]
     parts += [
         Text(),
+        Text("By default low and high are the bounds of the observation space, mean and std those of random play."),
         Text("pgfast train ENV --features NAME -F parameter=value; or --features my_features.py:function"),
     ]
     return Group(*parts)
 
 
-def _word(value: Any) -> str:
-    return "the space's" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def _in_words(name: str, default: Any) -> str:
+    """``bins=8``, or the name alone of what is found where it is not given."""
+    if default is None:
+        return name
+    return f"{name}={str(default).lower() if isinstance(default, bool) else default}"

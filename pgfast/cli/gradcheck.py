@@ -30,7 +30,7 @@ def gradcheck(
     debug: Debug = False,
     **settings: Any,
 ) -> int:
-    """Hold the gradient that an algorithm estimates against the exact one, and against finite differences."""
+    """Check the gradient that training estimates. It is held against the exact one, and against finite differences."""
     check_threads(threads)
     from pgfast.errors import PgfastError
     from pgfast.gradcheck import check_gradient

@@ -41,8 +41,8 @@ def landscape(
     debug: Debug = False,
     **settings: Any,
 ) -> None:
-    """The exact J along a line or in a plane of θ, with the path of training in it, and where it is flat; settings are
-    those of the training."""
+    """Draw J along a line or in a plane of θ. It is computed exactly; shows the path of training and where J is flat;
+    settings are those of the training."""
     from pgfast.charts import draw_landscape
     from pgfast.landscape import survey
 

@@ -66,9 +66,10 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
 
 
 def _metavar(annotation: str) -> str:
-    if any(word in annotation for word in ("float", "Positive", "Fraction")):
-        return "NUMBER"
-    return "N" if "int" in annotation or "Count" in annotation else "NAME"
+    if "str" in annotation or "Literal" in annotation:
+        return "NAME"
+    whole = annotation.startswith(("Count", "Annotated[int")) and "list" not in annotation
+    return "N" if whole else "NUMBER"
 
 
 def given(settings: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +78,8 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     for name in ("theta0", "std0"):
         if name in chosen:
             chosen[name] = numbers(name, chosen[name])
+    if "statistics" in chosen:
+        chosen["statistics"] = _value(chosen["statistics"])
     if "feature_parameters" in chosen:
         chosen["feature_parameters"] = parameters(chosen["feature_parameters"], "-F")
     return chosen

@@ -25,7 +25,8 @@ def ordered_statistics(given: int | list[list[float]], n_actions: int) -> np.nda
     if isinstance(given, int):
         if given >= n_actions:
             raise PgfastError(
-                f"statistics is {given}: of {n_actions} actions only powers below {n_actions} are independent."
+                f"statistics is {given}: it must be less than {n_actions}, the number of actions, as further powers "
+                f"would add nothing."
             )
         x = np.linspace(-1.0, 1.0, n_actions)
         return np.ascontiguousarray(x[:, None] ** np.arange(1, given + 1))
