@@ -12,6 +12,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 from commands import PGFAST, answer, here, pgfast
 
 from pgfast.cli.progress import compile_aloud
+from pgfast.settings import Settings
 
 SMALL = ["--episodes", "2048", "--evaluation-episodes", "500"]
 
@@ -228,6 +230,12 @@ def test_help_and_version() -> None:
     for option in ("--gamma", "--lr", "--baseline", "--batch", "--runs", "--seed", "--theta0", "--in-loop", "--out"):
         assert option in options
     assert pgfast("--version").stdout.startswith("pgfast 0.")
+
+
+def test_every_option_of_a_setting_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "command-line.md").read_text("utf-8")
+    named = {field.name for field in fields(Settings)} - {"env", "env_parameters", "feature_parameters"}
+    assert [name for name in sorted(named) if f"`--{name.replace('_', '-')}`" not in page] == []
 
 
 def test_door_at_the_top_level() -> None:
