@@ -70,7 +70,7 @@ def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: 
 
 
 def linear_part(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
-    """What a linear policy's preferences are functions of, for each observation: what its features are weighted to."""
+    """θ_aᵀ x(s) or θᵀ x(s, a) for each observation, (…, A): what the link of a linear policy makes preferences of."""
     if model.name == "state-action":
         return _state_action(model, env, traits, theta, checked(traits, obs))
     return _products(model, traits, theta.T if model.sparse else theta, obs)

@@ -15,6 +15,7 @@ import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures
+from pgfast.features.inputs import FAR
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, TABLES, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.sparse import make_sparse, sparse_fields
 from pgfast.kernels.sparse_tapes import make_sparse_tape
@@ -40,7 +41,6 @@ from pgfast.state_features import AUTO, in_single, state_features
 from pgfast.tables.environment import ObservedTable, TableEnvironment
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
-FAR = 1e30  # a bound of a Box beyond it says that there is none
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Model:
 
     @property
     def row(self) -> int:
-        """Parameters that are touched together, of a table or of sparse features; 0: all are."""
+        """Rows of gradient that belong together: those of a state of a table, or of one of many features; 0: all do."""
         return self.n_outputs if self.tabular or self.sparse else 0
 
     @property

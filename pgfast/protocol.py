@@ -2,9 +2,8 @@
 
 An environment has `step`, `reset` and, where the policy doesn't see the state itself, `observe`. What its actions are,
 whole or real numbers, says how they are drawn and taken. A policy has `act`, `score`, `expand`, `prepare` and
-`tape_score`; the workspace it needs is handled by a memory. Feature maps have `write` (x(s)), `activate` (which of
-many are 1) or `write_all` (x(s, a)).
-An algorithm weighs rewards and scores; a step rule moves parameters.
+`tape_score`; the workspace it needs is handled by a memory. Feature maps have `write` (x(s)), `activate` (which of many
+are 1) or `write_all` (x(s, a)). An algorithm weighs rewards and scores; a step rule moves parameters.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ seed = hook("seed")  # (plan, i) -> k0, k1 of lane i
 # feature maps
 write = hook("write")  # (map, env, n, like, w, x)
 activate = hook("activate")  # (map, env, n, like, w, active) -> how many of what is observed are no numbers
-write_all = hook("write_all")  # (map, env, like, n, state, state_int, x)
+write_all = hook("write_all")  # (map, env, n, like, state, state_int, x)
 
 # actions of a kind
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
@@ -53,7 +52,7 @@ prepare = hook("prepare")  # (policy, learner, run, room)
 tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last;
 # or −1, −1 where the room's spans say which entries it set
 
-# link of a policy
+# link between parameters and preferences
 cool = hook("cool")  # (link, x) -> x / τ
 write_preferences = hook("write_preferences")  # (link, theta, first, A, numbers, h)
 pull_back = hook("pull_back")  # (link, theta, first, A, numbers, h)

@@ -8,7 +8,7 @@ from pgfast.kernels.accounts import add_span, find_spans, make_accounts, see
 
 def account(visits, n_states=64, n_actions=2, lists=True):
     """An account with one visit of each of these states, in this order."""
-    accounts = make_accounts(1, n_states * n_actions, 0, counts=False, n_actions=n_actions, lists=lists)
+    accounts = make_accounts(1, n_states * n_actions, 0, counts=False, width=n_actions, lists=lists)
     count = 0
     for s in visits:
         accounts.sums[0, s * n_actions] = 1.0

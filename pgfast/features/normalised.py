@@ -45,8 +45,9 @@ class Normalised(NamedTuple):
 def normalised(inputs: Inputs, *, mean: Any = None, std: Any = None, steps: int = 500, clip: float = 10.0) -> Any:
     """The numbers of an observation, less their mean and divided by their standard deviation.
 
-    Both are those of `steps` steps of random play, found before training begins, unless they are given; so no result
-    depends on when they were. Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.3.
+    Where they aren't given, both are those of `steps` steps of random play before training begins, always the same.
+    They don't change while a policy learns. Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section
+    4.3.
     """
     if mean is None or std is None:
         played = inputs.played(whole("steps", steps, least=2))

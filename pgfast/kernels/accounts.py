@@ -1,8 +1,8 @@
 """Accounts: sums over the episodes of a batch, a row for each block of it.
 
-N accounts, R rows of gradient, V value weights; of a table S states and A actions. Of a large table only some states
-are visited between updates: an account then lists those, and clearing, adding and updating cost as much as was visited,
-not as much as there is.
+N accounts, R rows of gradient, V value weights; S states of a table, or features of which few are active (here called
+states, too). Of a large table only some states are visited between updates: an account then lists those, and clearing,
+adding and updating cost as much as was visited, not as much as there is.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -30,7 +30,7 @@ class Accounts(NamedTuple):
     returns_at: int  # R + V + N_STATS + R
     counts: int  # 1: the last two are there
     notes: Any  # float64 (N, N_STATS): what lanes that are runs have tallied
-    n_actions: int  # A entries for each state of a table; 0: no table
+    width: int  # entries of a state of a table, or of one of many features; 0: neither
     lists: int  # 1: the states visited are listed
     marks: Any  # uint8 (N, S): 1 where a state is listed
     seen: Any  # int64 (N, S + 2): how many states are listed, which, and room to write one more
@@ -47,17 +47,17 @@ def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
 
 
 def make_accounts(
-    count: int, n_rows: int, n_weights: int, counts: bool, n_actions: int = 0, lists: bool = False
+    count: int, n_rows: int, n_weights: int, counts: bool, width: int = 0, lists: bool = False
 ) -> Accounts:
-    """`count` empty accounts; `n_actions` of a table."""
+    """`count` empty accounts; `width` as of `Accounts`."""
     stats_at = n_rows + n_weights
     scores_at = stats_at + N_STATS
     sums = make_rows(count, scores_at + (2 * n_rows if counts else 0))
     sums[:, stats_at + MANTISSA] = 1.0
-    listed = n_rows // n_actions if lists else 0
+    listed = n_rows // width if lists else 0
     return Accounts(
         sums, n_rows, stats_at, scores_at, scores_at + n_rows, int(counts), np.zeros((count, N_STATS)),
-        n_actions, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
+        width, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def sort_seen(accounts, a):
 @routine
 def clear_account(accounts, a):
     """Set a row of sums to zero."""
-    sums, n = accounts.sums, accounts.n_actions
+    sums, n = accounts.sums, accounts.width
     if accounts.lists == 0:
         for k in range(sums.shape[1]):
             sums[a, k] = 0.0
@@ -126,7 +126,7 @@ def add_rows(accounts, b, a):
 @leaf
 def add_seen(accounts, b, a):
     """As `add_rows`, of the states listed."""
-    sums, n = accounts.sums, accounts.n_actions
+    sums, n = accounts.sums, accounts.width
     count = accounts.seen[a, 0]
     for k in range(1, accounts.seen[b, 0] + 1):
         s = accounts.seen[b, k]
@@ -157,7 +157,7 @@ def fold(accounts, into, first, stop):
 def find_spans(accounts, a, spans):
     """The rows of a table that were visited: spans[0, 0] is their number, spans[k] the first entry and the one past the
     last."""
-    n, sums = accounts.n_actions, accounts.sums
+    n, sums = accounts.width, accounts.sums
     spans[0, 0] = 0
     if accounts.lists == 1:
         sort_seen(accounts, a)

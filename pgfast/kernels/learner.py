@@ -181,13 +181,13 @@ def squared_norm(numbers, first, last):
 def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     """Move run's θ (and value function) by the sums of account `a`; False when the new θ would not be finite."""
     sums, stats_at, rule, spans = accounts.sums, accounts.stats_at, optimisation.rule, room.spans
-    n, tabular = sums[a, stats_at + COUNT], accounts.n_actions > 0
-    if tabular and rule.plain == 1:
-        size = accounts.n_actions * learner.n_theta // accounts.value_at  # of a part: a row of a table, or all
+    n, by_states = sums[a, stats_at + COUNT], accounts.width > 0
+    if by_states and rule.plain == 1:
+        size = accounts.width * learner.n_theta // accounts.value_at  # of a part: a row of a table, or all
         find_spans(accounts, a, spans)
     else:
         size = learner.n_theta
-        span_everything(room, accounts.value_at if tabular else learner.n_theta)
+        span_everything(room, accounts.value_at if by_states else learner.n_theta)
     if algorithm.leaves_one_out == 1:
         leave_one_out(accounts, a, spans)
     expand(policy, algorithm, learner, run, accounts, a, room)

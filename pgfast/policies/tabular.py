@@ -123,8 +123,8 @@ def expand_linked(link, n, algorithm, runs, accounts, a, entry, first, pi, room)
     pull_back(link, runs, first, n, numbers, h)
 
 
-expand_state = optional_hook("expand_state", expand_linked)  # (link, A, algorithm, runs, accounts, a, s A, first, pi,
-# room): to room.numbers[first], …
+# (link, A, algorithm, runs, accounts, a, s A, first, pi, room): to room.numbers[first], …
+expand_state = optional_hook("expand_state", expand_linked)
 
 
 @leaf
@@ -140,7 +140,7 @@ def linked_gaps(link, n, n_actions, theta, room):
             room.rows[b, i] = numbers[h + b] - peak
 
 
-write_gaps = optional_hook("write_gaps", linked_gaps)
+write_gaps = optional_hook("write_gaps", linked_gaps)  # (link, n, A, theta, room)
 
 
 @leaf
@@ -148,9 +148,8 @@ def pi_itself(link, pi):
     return pi
 
 
-greedy_at = optional_hook(
-    "greedy_at", pi_itself
-)  # (link, place of π) -> where what is largest for the greedy action is
+# (link, place of π) -> place of the table in whose rows the greedy action has the largest number
+greedy_at = optional_hook("greedy_at", pi_itself)
 
 
 @leaf
