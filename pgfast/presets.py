@@ -91,7 +91,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-_FEATURED = ("auto", "linear", "gaussian")  # policies
+_FEATURED = ("auto", "linear", "gaussian")  # policies that take the features of a preset
 
 
 def preset(

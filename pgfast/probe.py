@@ -101,8 +101,15 @@ def some_actions(space: Any) -> Iterator[Any]:
             yield int(space.start) + t % int(space.n)
     rng = np.random.default_rng(0)
     while True:
-        numbers = random_reals(space, rng, 1)[:, 0].tolist()
-        yield tuple(numbers) if len(numbers) > 1 else numbers[0]
+        yield random_action(space, rng)
+
+
+def random_action(space: Any, rng: np.random.Generator) -> Any:
+    """An action as `step` takes it: any of a Discrete space, or a random point of a Box."""
+    if isinstance(space, Discrete):
+        return int(space.start) + int(rng.integers(int(space.n)))
+    numbers = random_reals(space, rng, 1)[:, 0].tolist()
+    return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
 def random_reals(space: Any, rng: np.random.Generator, size: int) -> np.ndarray:

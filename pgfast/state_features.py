@@ -18,7 +18,7 @@ from pgfast.features.inputs import Inputs
 from pgfast.features.observation import Observation, OneHot
 from pgfast.files import load_function
 from pgfast.foreign import Foreign
-from pgfast.probe import Traits, random_reals
+from pgfast.probe import Traits, random_action
 from pgfast.protocol import activate, write
 from pgfast.random import make_key
 from pgfast.settings import Settings
@@ -110,17 +110,10 @@ def _random_play(env: Any, traits: Traits, steps: int) -> np.ndarray:
             state, t = env.reset(make_key(episode=episode)), 0
         found.append(np.ravel(env.observe(state) if hasattr(env, "observe") else state))
         t += 1
-        state, _, terminated = env.step(state, _random_action(env.action_space, rng), make_key(episode=episode, step=t))
+        state, _, terminated = env.step(state, random_action(env.action_space, rng), make_key(episode=episode, step=t))
         if terminated or t >= traits.max_steps:
             state, episode = None, episode + 1
     return np.array(found, float)
-
-
-def _random_action(space: Any, rng: np.random.Generator) -> Any:
-    if isinstance(space, Discrete):
-        return int(space.start) + int(rng.integers(int(space.n)))
-    numbers = random_reals(space, rng, 1)[:, 0].tolist()
-    return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
 def _as_floats(observation: Any) -> Any:
