@@ -150,7 +150,9 @@ def build(env: Any, traits: Traits, settings: Settings, function: FunctionType |
             f"'state-action', or make the action space a gymnasium.spaces.Box."
         )
     if name not in FEATURED and settings.features != AUTO:
-        raise PgfastError(f"features is {settings.features!r}, which a {name} policy has no use for: choose 'linear'.")
+        raise PgfastError(
+            f"features is {settings.features!r}, which the policy {name!r} has no use for: choose 'linear'."
+        )
     wanted = replace(settings, bias=True) if name == "state-action" else settings  # of its value function
     features = state_features(env, traits, wanted, function)
     if hasattr(features, "n_active"):
@@ -181,8 +183,8 @@ def _check_choices(name: str, settings: Settings) -> None:
         given = getattr(settings, choice)
         if name not in names and given != Settings.__dataclass_fields__[choice].default:
             raise PgfastError(
-                f"{choice} is {given}, but a {name} policy has none: leave it out, or choose the policy "
-                f"{' or '.join(map(repr, names))}."
+                f"{choice} is {given}, but the policy {name!r} has none: leave it out, or choose from "
+                f"{', '.join(map(repr, names))}."
             )
 
 

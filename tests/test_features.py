@@ -241,7 +241,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a table": (
         {"env": "FrozenLake-v1", "policy": "tabular", "features": "tiles"},
-        "a tabular policy has no use for: choose 'linear'",
+        "the policy 'tabular' has no use for: choose 'linear'",
     ),
     "real numbers as classes": ({"features": "one-hot"}, "the observations are real numbers: take 'aggregation'"),
     "no file": ({"features": "nowhere.py:waves"}, "There is no file 'nowhere.py'"),

@@ -95,6 +95,7 @@ def info(
     from pgfast.engine import Engine
     from pgfast.environments import definition
     from pgfast.facts import description
+    from pgfast.models import OF_POLICIES
     from pgfast.random import make_key
 
     engine = Engine(env, env_parameters=parameters(env_parameters))
@@ -102,6 +103,8 @@ def info(
     first = source.env.reset(make_key()) if source.foreign is None else None
     if image is not None:
         _draw(source, first, image)
+    others = {choice for choice, policies in OF_POLICIES.items() if engine.model.name not in policies}
+    idle = {"env", "env_parameters", *others}  # settings that say nothing here
     data = {
         "env": env,
         "description": description(cls),
@@ -116,7 +119,7 @@ def info(
         "threshold": threshold(engine.reach),
         "policy": engine.model.name,
         "n_parameters": engine.model.n_parameters,
-        "settings": {k: v for k, v in engine.settings.given().items() if k not in ("env", "env_parameters")},
+        "settings": {k: v for k, v in engine.settings.given().items() if k not in idle},
         "picture": _picture(source, first),
         "image": str(image) if image is not None else None,
     }
