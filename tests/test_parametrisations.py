@@ -273,7 +273,7 @@ def test_settings_come_back(tmp_path: Any) -> None:
         ({"policy": "escort", "temperature": 2.0}, "temperature is 2.0, but the policy 'escort' has none"),
         ({"mixing": 0.5}, "mixing is 0.5, but the policy 'tabular' has none: leave it out, or choose from 'mixed'"),
         ({"policy": "exponential-family", "statistics": 0}, "statistics"),
-        ({"policy": "exponential-family", "statistics": 3}, "statistics is 3: it must be less than 3, the number of actions"),
+        ({"policy": "exponential-family", "statistics": 3}, "statistics is 3: it must be less than 3"),
         ({"policy": "exponential-family", "statistics": [[1.0], [2.0]]}, "statistics has 2 rows of 1 numbers"),
         ({"policy": "exponential-family", "statistics": [[1.0], [2.0], [1.0, 2.0]]}, "1 or 2 numbers"),
         ({"squash": True}, "squash is True, but the policy 'tabular' has none"),
