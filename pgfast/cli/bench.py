@@ -41,7 +41,8 @@ def bench(
     check: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Compare ratios with what an earlier `bench --peers --json` printed; 1 if worse."
+            metavar="FILE",
+            help="Compare ratios with what an earlier `bench --peers --json` printed; exit code 1 if worse.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help=f"Where {PICTURE} is drawn.")] = Path("."),

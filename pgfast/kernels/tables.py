@@ -189,8 +189,8 @@ class Table(NamedTuple):
     powers: Any  # float64 (T,): γᵗ
     annuities: Any  # float64 (T + 1,): 1 + γ + … + γᵗ⁻¹
     index: Any  # uint32 (T L,): s A + a
-    reward: Any  # float64 (T L,); zeros in rows that are not
-    written: Any  # uint8 (T,): 1
+    reward: Any  # float64 (T L,): of steps that weren't an episode's last; zeros in rows without any
+    written: Any  # uint8 (T,): 1 for a row of rewards that has others than zeros
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""

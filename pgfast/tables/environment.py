@@ -26,8 +26,8 @@ class TableEnvironment(NamedTuple):
     then kept or exchanged for another (`pgfast.tables.alias`).
 
     An entry is four words next to each other in memory, half a cache line: the chance that it is kept, times 2**32, the
-    codes of what follows if kept (low half) and if not (high half), and the rewards of both (bits of
-    floats). A code is 2 · state + 1 if the episode ends with it."""
+    codes of what follows if kept (low half) and if not (high half), and the rewards of both (bits of floats). A code is
+    2 · state, and 1 more if the episode ends with it."""
 
     n_states: int
     n_actions: int
