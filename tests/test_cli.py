@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from commands import PGFAST, answer, here, pgfast
 
+from pgfast.cli.options import given
 from pgfast.cli.progress import compile_aloud
 from pgfast.settings import Settings
 
@@ -230,6 +231,13 @@ def test_help_and_version() -> None:
     for option in ("--gamma", "--lr", "--baseline", "--batch", "--runs", "--seed", "--theta0", "--in-loop", "--out"):
         assert option in options
     assert pgfast("--version").stdout.startswith("pgfast 0.")
+
+
+def test_options_that_take_several_numbers() -> None:
+    assert given({"theta0": "1,0", "std0": "0.5", "gamma": None}) == {"theta0": [1.0, 0.0], "std0": 0.5}
+    assert given({"statistics": "3"}) == {"statistics": 3}
+    assert given({"statistics": "[[1, 0], [1, 1.5]]"}) == {"statistics": [[1, 0], [1, 1.5]]}
+    assert "--precision NAME" in pgfast("train", "--help").stdout
 
 
 def test_every_option_of_a_setting_is_documented() -> None:
