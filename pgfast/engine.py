@@ -333,8 +333,8 @@ class Engine:
         """
         if not 0 <= run < self.settings.runs:
             raise PgfastError(f"run is {run}: it must be from 0 to {self.settings.runs - 1}.")
-        if not 0 <= time < 2**32:
-            raise PgfastError(f"time is {time}: it must be a number of steps, at least 0.")
+        if not (isinstance(time, int | np.integer) and 0 <= time < 2**32):
+            raise PgfastError(f"time is {time!r}: it must be a whole number of steps, at least 0.")
         return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run, time)
 
     def _ready_to_predict(self) -> Predictor:

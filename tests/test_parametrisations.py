@@ -230,8 +230,9 @@ def test_a_timed_policy_predicts_by_the_time(tmp_path: Any) -> None:
         agent.observe(0.0, truncated=ended)
     engine.save(tmp_path)
     assert Engine.load(tmp_path).predict(0, time=1) == 1
-    with pytest.raises(PgfastError, match="time is -1"):
-        engine.predict(0, time=-1)
+    for wrong in (-1, 1.5):
+        with pytest.raises(PgfastError, match=f"time is {wrong}: it must be a whole number of steps"):
+            engine.predict(0, time=wrong)
 
 
 def test_a_timed_policy_begins_with_a_table() -> None:

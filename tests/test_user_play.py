@@ -246,7 +246,9 @@ def test_one_action_is_all_there_is_to_learn(write: Write) -> None:
 
 
 class Fading(NamedTuple):
-    """A point whose place is no number from the ninth step on."""
+    """A point whose place is no number, with one sign or the other, from the ninth step on."""
+
+    flipped: bool = False
 
     max_steps = 20
 
@@ -264,13 +266,17 @@ class Fading(NamedTuple):
     def step(self, state, action, key):
         x, t = state
         x = x + action - 0.5
-        return (x if t < 8.0 else x * 0.0 * (1e308 * t + 1e308 * t), t + 1.0), 1.0, False
+        faded = x * 0.0 * (1e308 * t + 1e308 * t)
+        return (x if t < 8.0 else -faded if self.flipped else faded, t + 1.0), 1.0, False
 
 
 @pytest.mark.slow
 def test_an_observation_that_is_not_finite() -> None:
     words = "Fading: an observation had an entry that is not finite, or too large to be weighed"
-    with pytest.raises(EnvironmentFault, match=words):
-        Engine(Fading(), batch=32, episodes=64).learn()
-    with pytest.raises(EnvironmentFault, match=words):
-        Engine(Fading(), batch=32).evaluate(64)
+    for env in (Fading(), Fading(flipped=True)):
+        with pytest.raises(EnvironmentFault, match=words):
+            Engine(env, batch=32, episodes=64).learn()
+        with pytest.raises(EnvironmentFault, match=words):
+            Engine(env, batch=32).evaluate(64)
+        with pytest.raises(EnvironmentFault, match=words):
+            Engine(env, batch=32).evaluate(64, deterministic=True)

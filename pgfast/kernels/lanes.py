@@ -165,14 +165,14 @@ def padded(active, lanes):
 def split_single(x):
     """As `split` for a float32."""
     bits = as_bits(x)
-    return as_single((bits & 0x007FFFFF) | 0x3F800000), (bits >> 23) - 127
+    return as_single((bits & 0x007FFFFF) | 0x3F800000), (bits >> 23 & 0xFF) - 127
 
 
 @by_precision(split_single)
 def split(x):
-    """(m, k) with x = m 2**k and 1 <= m < 2, of a positive normal number."""
+    """(m, k) with x = m 2**k and 1 <= m < 2, of a positive normal number; of a NaN of either sign, the largest k."""
     bits = as_bits(x)
-    return as_float((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000), (bits >> 52) - 1023
+    return as_float((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000), (bits >> 52 & 0x7FF) - 1023
 
 
 def factors_single(row):

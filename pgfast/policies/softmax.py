@@ -122,8 +122,9 @@ def softmax_many(n, h, u, done, peak, total, action, probability, c):
 
 
 @lane_kernel
-def greedy(n, h, peak, action):
-    """The action with the largest preference; of equals, the first."""
+def greedy(n, h, done, peak, action, probability):
+    """The action with the largest preference; of equals, the first. It is certain, unless preferences are no numbers:
+    then the probability is none, which tells of it."""
     for i in range(n):
         peak[i] = h[0, i]
         action[i] = 0
@@ -132,6 +133,8 @@ def greedy(n, h, peak, action):
             better = h[b, i] > peak[i]
             peak[i] = h[b, i] if better else peak[i]
             action[i] += b - action[i] if better else 0
+    for i in range(n):
+        probability[i] = 1.0 + 0.0 * finite(peak[i]) if done[i] == 0 else 1.0
 
 
 @lane_kernel
@@ -154,7 +157,7 @@ def entropy_coefficients(n, scale, weight, action, c, peak, q):
 def choose(n, deterministic, lanes, m):
     """Actions from the preferences ``m.h``: sampled, with their score coefficients, or the greedy ones."""
     if deterministic == 1:
-        greedy(n, m.h, m.peak, lanes.action)
+        greedy(n, m.h, lanes.done, m.peak, lanes.action, lanes.probability)
     elif m.h.shape[0] == 2:
         softmax_two(n, m.h)
         sample_pairs(n, lanes, m)
