@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import answer, pgfast
+from commands import answer_here as answer
+from commands import here as pgfast
 from problems import random_mdp
 
 from pgfast import Engine, PgfastError, comparison, exact
