@@ -13,6 +13,7 @@ from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
     from pgfast.comparison import Line
+    from pgfast.gradcheck import GradientCheck
     from pgfast.gridworld import Gridworld
     from pgfast.landscape import Landscape
 
@@ -44,6 +45,26 @@ def tidy(axes: Any) -> None:
     """No box around, a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+
+
+def draw_gradients(file: Path, found: GradientCheck, title: str) -> None:
+    """Estimates against what they should be, with two standard errors; and their z-scores beside the normal ones."""
+    from scipy.stats import norm
+
+    figure = new_figure(9.0, 4.2)
+    left, right = figure.subplots(1, 2)
+    left.errorbar(found.expected, found.mean, 2 * found.error, fmt="o", color=_COLORS[0], markersize=3, elinewidth=0.8)
+    ends = [float(f(np.concatenate([found.expected, found.mean]))) for f in (np.min, np.max)]
+    left.plot(ends, ends, color=_COLORS[1], linewidth=1.0, linestyle="--", label="equal")
+    left.set(title=title, xlabel="expected", ylabel="mean of the estimates, ± 2 standard errors")
+    left.legend(frameon=False)
+    z = np.sort(found.z[np.isfinite(found.z)])
+    right.plot(norm.ppf((np.arange(len(z)) + 0.5) / len(z)), z, "o", color=_COLORS[0], markersize=3)
+    right.axline((0, 0), slope=1, color=_COLORS[1], linewidth=1.0, linestyle="--")
+    right.set(title="z-scores", xlabel="of a standard normal", ylabel="of the estimates")
+    for axes in (left, right):
+        tidy(axes)
+    save(figure, file)
 
 
 def draw_comparison(file: Path, lines: Sequence[Line], title: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from pgfast import exact
 from pgfast.engine import Engine
+from pgfast.environments import in_file
 from pgfast.errors import PgfastError, unknown
 from pgfast.estimates import Known, case_of
 
@@ -148,7 +149,7 @@ def _engine(env: Any, run: str | Path | None, settings: dict[str, Any]) -> Engin
     else:
         if settings.keys() - {"env_parameters"}:
             raise PgfastError(f"The run in {run} has its settings already: leave out {', '.join(settings)}.")
-        engine = Engine.load(run, env=env if str(env).partition(":")[0].endswith(".py") else None)
+        engine = Engine.load(run, env=in_file(env))
     return Engine.from_settings(replace(engine.settings, runs=1, log_every=None), engine.source)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from problems import random_mdp
@@ -182,6 +184,44 @@ def test_several_classes_are_named():
     mdp = TabularMDP(p, [[0.0], [1.0], [2.0]], [1.0, 0, 0], terminal=[])
     with pytest.raises(PgfastError, match=r"one of 2 sets of states that it never leaves \((1; 2|2; 1)\)"):
         exact.evaluate(mdp, np.ones((3, 1)), setting="average")
+
+
+def test_the_best_reward_per_step_is_that_of_the_best_class():
+    """Greedy policies may stay in one of several sets of states that are equally good; against all policies."""
+    several = 0
+    for seed in (*range(8), 11, 17, 19, 44):
+        mdp = sparse_mdp(seed)
+        truth = max(long_run(mdp, np.eye(2)[list(actions)]) for actions in product(range(2), repeat=4))
+        best = exact.optimum(mdp, setting="average")
+        assert best.J == pytest.approx(truth, abs=1e-10)
+        assert long_run(mdp, best.policy) == pytest.approx(truth, abs=1e-10)
+        several += seed in (4, 11, 17, 19, 44)
+    assert several == 5
+
+
+def sparse_mdp(seed):
+    """Few states can follow one, and rewards are often the same."""
+    rng = np.random.default_rng(seed)
+    p = np.zeros((4, 2, 4))
+    for row in p.reshape(-1, 4):
+        following = rng.choice(4, rng.integers(1, 3), replace=False)
+        row[following] = 1 / len(following)
+    return TabularMDP(p, rng.integers(0, 3, (4, 2)).astype(float), np.full(4, 0.25), terminal=[])
+
+
+def long_run(mdp, pi):
+    """The reward per step after a long time, of lazy steps so that nothing is periodic."""
+    p = np.einsum("sa,sat->st", pi, mdp.P)
+    return mdp.rho0 @ np.linalg.matrix_power((p + np.eye(len(p))) / 2, 2**20) @ (pi * mdp.R).sum(axis=1)
+
+
+def test_an_optimum_of_several_classes_is_none():
+    p = np.zeros((3, 2, 3))
+    p[0, :, 1:] = 0.5
+    p[1, :, 1] = p[2, :, 2] = 1.0
+    mdp = TabularMDP(p, [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]], [1.0, 0, 0], terminal=[])
+    with pytest.raises(PgfastError, match=r"is multichain: its best policy ends up in one of 2 sets .*(1; 2|2; 1)"):
+        exact.optimum(mdp, setting="average")
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,10 @@ def _judged(
     if not Path(name).is_dir():
         raise PgfastError(f"policy is {name!r}: it must be uniform, optimal, best or the folder of a run.")
     from pgfast.engine import Engine
+    from pgfast.environments import in_file
     from pgfast.exact import observed_policy
 
-    engine = Engine.load(name, env=env if env.partition(":")[0].endswith(".py") else None)
+    engine = Engine.load(name, env=in_file(env))
     if engine.traits.n_actions != shape[1]:
         raise PgfastError(f"The run in {name} has {engine.traits.n_actions} actions, {env} has {shape[1]}.")
     if engine.model.horizon and case["setting"] != "finite-horizon":

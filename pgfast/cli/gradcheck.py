@@ -32,9 +32,9 @@ def gradcheck(
 ) -> int:
     """Check the gradient that training estimates. It is held against the exact one, and against finite differences."""
     check_threads(threads)
+    from pgfast.charts import draw_gradients
     from pgfast.errors import PgfastError
     from pgfast.gradcheck import check_gradient
-    from pgfast.plots import draw_gradients
 
     chosen = given(settings)
     for name in NO_PART:
