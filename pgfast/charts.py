@@ -125,12 +125,12 @@ def _styles(estimators: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def draw_landscape(file: Path, found: Landscape, title: str, optimum: float | None) -> None:
+def draw_landscape(file: Path, found: Landscape, title: str) -> None:
     """J along a line, with ‖∇J‖ below it, or in a plane; with the path of training, and plateaus by number."""
     if found.J.ndim == 1:
         figure = new_figure(7.6, 6.4)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-        _draw_line(above, below, found, optimum)
+        _draw_line(above, below, found)
         above.set_title(title)
     else:
         figure = new_figure(7.6, 6.2)
@@ -140,8 +140,8 @@ def draw_landscape(file: Path, found: Landscape, title: str, optimum: float | No
     save(figure, file)
 
 
-def _draw_line(above: Any, below: Any, found: Landscape, optimum: float | None) -> None:
-    x = found.axes[0]
+def _draw_line(above: Any, below: Any, found: Landscape) -> None:
+    x, optimum = found.axes[0], found.optimum
     above.plot(x, found.J, color=_COLORS[0], linewidth=1.6, label="J on the line")
     above.plot(found.path[:, 0], found.J_path, "o-", color=_COLORS[1], markersize=3, linewidth=0.8, label="training")
     if optimum is not None:

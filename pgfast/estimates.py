@@ -156,5 +156,6 @@ def _mean_returns(engine: Engine, theta: np.ndarray, episodes: int, threads: int
     fixed: dict[str, Any] = {"runs": PARTS, "theta0": theta.tolist()}
     fixed |= {"max_steps": settings.horizon or settings.max_steps, "horizon": None}  # as training cuts episodes
     player = Engine.from_settings(replace(settings, **fixed), engine.source)
-    sums = player.play(max(1, episodes // PARTS), threads=threads)
+    slots = player.play(max(1, episodes // PARTS), threads=threads)
+    sums = slots.reshape(PARTS, -1, slots.shape[-1]).sum(axis=1)  # a run may have several
     return np.asarray(sums[:, DISCOUNTED] / sums[:, COUNT])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import answer, pgfast
+from commands import answer_here as answer
+from commands import here as pgfast
 from problems import random_mdp
 
 from pgfast import Engine, PgfastError, comparison, exact
@@ -105,6 +106,7 @@ def test_on_the_command_line(tmp_path: Path):
     ("arguments", "words"),
     [
         (["FrozenLake-v1", "--batches", "0,4"], "each must be a whole number of at least 1"),
+        (["FrozenLake-v1", "--batches", "nan"], "each must be a whole number of at least 1"),
         (["FrozenLake-v1", "--batches", "few"], "batches is 'few'"),
         (["FrozenLake-v1", "--runs", "3"], "runs plays no part"),
         (["FrozenLake-v1", "--estimates", "3", "--run", "nowhere"], "at least 30"),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from commands import answer, pgfast
+from commands import answer_here as answer
+from commands import here as pgfast
 from gymnasium.spaces import Discrete
 from problems import Drift, random_mdp
 

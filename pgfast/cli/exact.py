@@ -69,19 +69,7 @@ def exact(
         found, gradient = _best_of_its_kind(source, table, case)
     else:
         found, gradient = _judged(policy, table, best.policy, case, env)
-    data = {
-        "env": env,
-        "setting": found.setting,
-        "gamma": found.gamma,
-        "n_states": table.mdp.n_states,
-        "n_actions": table.mdp.n_actions,
-        "J": found.J,
-        "optimum": best.J,
-        "gradient_norm": float((gradient**2).sum() ** 0.5),
-    }
-    arrays = {"V": found.V, "distribution": found.occupancy, "gradient": gradient}
-    if as_json:
-        data |= {name: array.tolist() for name, array in arrays.items() if full or array.size <= LARGE}
+    data = _data(env, table, found, best, gradient, full)
     title = f"{Path(env).name}: {policy} policy"
     drawn = _draw(picture or Path("exact.png"), title, source, table, found) if picture or not as_json else None
     if picture and not drawn:
@@ -92,6 +80,23 @@ def exact(
     small = table.mdp.n_states <= LARGE  # to look for the best policy that doesn't know the time takes a while
     within = reach(source, traits) if small and not as_json else None
     answer(data, lambda: _describe(data, title, drawn, within, table, found, best, full), as_json, quiet)
+
+
+def _data(
+    env: str, table: Enumeration, found: Evaluation, best: Optimum, gradient: np.ndarray, full: bool
+) -> dict[str, Any]:
+    arrays = {"V": found.V, "distribution": found.occupancy, "gradient": gradient}
+    return {
+        "env": env,
+        "setting": found.setting,
+        "gamma": found.gamma,
+        "n_states": table.mdp.n_states,
+        "n_actions": table.mdp.n_actions,
+        "J": found.J,
+        "optimum": best.J,
+        "gradient_norm": float((gradient**2).sum() ** 0.5),
+        **{name: array.tolist() for name, array in arrays.items() if full or array.size <= LARGE},
+    }
 
 
 def _best_of_its_kind(source: Source, table: Enumeration, case: dict[str, Any]) -> tuple[Evaluation, np.ndarray]:
