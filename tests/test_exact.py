@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import random_mdp
+from problems import preferences, random_mdp
+from reference_policies import finite_differences, softmax
 from scipy import sparse
 
 from pgfast import PgfastError, TabularMDP, exact, make
@@ -19,25 +20,6 @@ CASES = {  # setting, γ
     "finite-horizon, discounted": {"setting": "finite-horizon", "gamma": 0.8},
     "average": {"setting": "average"},
 }
-
-
-def softmax(theta):
-    e = np.exp(theta - theta.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def preferences(mdp, seed=0):
-    return np.random.default_rng(seed).normal(size=(mdp.n_states, mdp.n_actions))
-
-
-def finite_differences(f, theta, h=1e-5):
-    """∂f/∂θ by central differences."""
-    gradient = np.zeros_like(theta)
-    for place in np.ndindex(theta.shape):
-        step = np.zeros_like(theta)
-        step[place] = h
-        gradient[place] = (f(theta + step) - f(theta - step)) / (2 * h)
-    return gradient
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
