@@ -65,7 +65,14 @@ def ascent_of(settings: Settings, source: Source, traits: Traits, model: Model) 
 
 
 def time_limit(settings: Settings, traits: Traits, model: Model) -> int | None:
-    """The steps after which an episode of training is cut; None where the environment has no limit."""
+    """The steps after which an episode of training is cut; None where the environment has no limit.
+
+    Raises PgfastError for one that the policy, which knows the time, doesn't have."""
+    if settings.horizon and model.horizon and settings.horizon != model.horizon:
+        raise PgfastError(
+            f"horizon is {settings.horizon}, but the policy has preferences for each of {model.horizon} steps, and the "
+            f"exact gradient is that over all of them: give max_steps instead."
+        )
     return settings.horizon or (traits.max_steps if traits.limited or model.horizon else None)
 
 

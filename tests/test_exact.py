@@ -222,6 +222,11 @@ def test_an_optimum_of_several_classes_is_none():
             "horizon is 0: it must be a number of steps",
         ),
         (np.ones((5, 3)) / 3, {"setting": "finite-horizon", "horizon": 2.5}, "horizon is 2.5"),
+        (
+            np.ones((5, 3)) / 3,
+            {"setting": "finite-horizon", "horizon": 10**9},
+            "horizon is 1,000,000,000: with 5 states and 3 actions .* it can be up to 33,333,333",
+        ),
         (np.ones((5, 3)) / 3, {"horizon": 5}, "horizon is 5 in the episodic setting"),
         (np.ones((5, 3)) / 3, {"gamma": "0.9"}, "gamma is 0.9: it must be from 0 to 1"),
         (np.ones((5, 3)) / 3, {"gamma": float("nan")}, "gamma is nan"),
