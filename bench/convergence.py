@@ -22,6 +22,7 @@ from pgfast import TabularMDP, exact, make
 from pgfast.exact.evaluation import action_values
 
 ONE_STEP = 0.0  # γ of a bandit, whose episodes have one step
+RATE = 0.4  # α that the bound of softmax gradients in bandits is proved for
 LONGEST = 10**6  # updates after which nobody waits for an escape any more
 
 
@@ -51,7 +52,7 @@ def random_mdp(n_states: int, n_actions: int, seed: int = 0) -> TabularMDP:
 
 
 def bandit(
-    rewards: Sequence[float], theta: Sequence[float] | float = 0.0, updates: int = 1000, lr: float = 0.4
+    rewards: Sequence[float], theta: Sequence[float] | float = 0.0, updates: int = 1000, lr: float = RATE
 ) -> Decline:
     """Softmax gradient in a bandit with one best arm. With α = 2/5 at most 5/(c² t), c the smallest probability that
     the best arm has on the way (Mei et al. 2020a, theorem 2); with any α up to 1 finally at least Δ²/(6 t), Δ what the
@@ -85,12 +86,18 @@ def _mismatch(mdp: TabularMDP, found: exact.Evaluation, gamma: float) -> float:
     return float(((1 - gamma) * found.occupancy / mdp.rho0).max())
 
 
-def escape(chance: float, algorithm: str, lr: float = 0.4, n_arms: int = 10) -> int:
+def least_escape(chance: float, lr: float = RATE) -> float:
+    """What `escape` is at least for a softmax, (1/chance − 2)/(2 α): an update adds at most α π (1 − π + π′) ≤
+    2 α π (1 − π) to the logarithm of π/(1 − π), π′ the largest probability of another arm, and so takes at most 2 α
+    from (1 − π)/π. That it takes Ω(1/chance) is what Mei et al. 2020b call softmax's gravity well."""
+    return (1 / chance - 2) / (2 * lr)
+
+
+def escape(chance: float, algorithm: str, lr: float = RATE, n_arms: int = 10) -> int:
     """Updates until the best arm, which pays 1 where all others pay 0, has a probability of a half, from `chance` on.
 
-    A softmax needs at least (1/chance − 2)/(2 α): an update adds at most α π (1 − π + π′) ≤ 2 α π (1 − π) to the
-    logarithm of π/(1 − π), and so takes at most 2 α from (1 − π)/π. It is the gravity well of Mei et al. 2020b,
-    theorem 1; an escort policy, θ² among all, multiplies θ by a number more than 1 and is out after O(log 1/chance)."""
+    A softmax is held back (`least_escape`); an escort policy, θ² among all, multiplies θ by a number more than 1 and is
+    out after O(log 1/chance)."""
     mdp = make("Bandit", rewards=[1.0] + [0.0] * (n_arms - 1))
     first = np.r_[chance, np.full(n_arms - 1, (1 - chance) / (n_arms - 1))]
     first = np.sqrt(first) if algorithm == "exact-escort-pg" else np.log(first)

@@ -17,6 +17,7 @@ import numpy as np
 
 from pgfast._bench import convergence as theory
 from pgfast._bench.convergence import Decline
+from pgfast.charts import new_figure, save, tidy
 
 GAMMA, FAR_GAMMA, TAU = 0.5, 0.9, 0.2  # of problems that plain gradients learn, and natural ones; entropy's weight
 REWARDS = (1.0, 0.8, 0.1)
@@ -100,7 +101,7 @@ def escapes(scale: float) -> Part:
     """How long the first policy holds a softmax and an escort policy back."""
     chances = [c for c in CHANCES if c >= 0.001 / min(scale, 1.0)]
     softmax, escort = ([theory.escape(c, name) for c in chances] for name in ("exact-pg", "exact-escort-pg"))
-    least = [(1 / c - 2) / 0.8 for c in chances]
+    least = [theory.least_escape(c) for c in chances]
     lines = [
         ("softmax", chances, softmax, "o-"),
         ("its lower bound", chances, least, "--"),
@@ -111,7 +112,7 @@ def escapes(scale: float) -> Part:
     sooner = all(e < s for e, s in zip(escort, softmax, strict=True))
     rows = [
         Row("softmax escapes after Ω(1/π)", f"{softmax[-1]:,} updates {from_}",
-            f"at least {least[-1]:,.0f}, Mei et al. 2020b, theorem 1", slow),
+            f"at least {least[-1]:,.0f}: the gravity well, Mei et al. 2020b", slow),
         Row("escort escapes sooner", f"{escort[-1]:,} updates {from_}", f"fewer than {softmax[-1]:,}", sooner),
     ]  # fmt: skip
     return Panel("Until the best arm has a probability of ½", "its probability at first", "updates", lines), rows
@@ -168,21 +169,16 @@ def _count(updates: int, scale: float) -> int:
 
 def draw(panels: Sequence[Panel], file: Path) -> None:
     """All panels as one picture; what is proved is dashed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14.0, 8.0), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(14.0, 8.0)
     for axes, panel in zip(figure.subplots(2, 3).flat, panels, strict=True):
         color = "C0"
         for k, (label, x, y, style) in enumerate(panel.lines):
             color = color if not label and style == "--" else f"C{k}"
             axes.plot(x, y, style, color=color, label=label or None, linewidth=1.4, markersize=4)
         axes.set(title=panel.title, xlabel=panel.x, ylabel=panel.y, xscale=panel.scales[0], yscale=panel.scales[1])
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
+        tidy(axes)
         axes.legend(frameon=False, fontsize=8)
-    figure.savefig(file)
+    save(figure, file)
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
     from pgfast.comparison import Line
+    from pgfast.gradcheck import GradientCheck
     from pgfast.gridworld import Gridworld
     from pgfast.landscape import Landscape
 
@@ -44,6 +45,26 @@ def tidy(axes: Any) -> None:
     """No box around, a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+
+
+def draw_gradients(file: Path, found: GradientCheck, title: str) -> None:
+    """Estimates against what they should be, with two standard errors; and their z-scores beside the normal ones."""
+    from scipy.stats import norm
+
+    figure = new_figure(9.0, 4.2)
+    left, right = figure.subplots(1, 2)
+    left.errorbar(found.expected, found.mean, 2 * found.error, fmt="o", color=_COLORS[0], markersize=3, elinewidth=0.8)
+    ends = [float(f(np.concatenate([found.expected, found.mean]))) for f in (np.min, np.max)]
+    left.plot(ends, ends, color=_COLORS[1], linewidth=1.0, linestyle="--", label="equal")
+    left.set(title=title, xlabel="expected", ylabel="mean of the estimates, ± 2 standard errors")
+    left.legend(frameon=False)
+    z = np.sort(found.z[np.isfinite(found.z)])
+    right.plot(norm.ppf((np.arange(len(z)) + 0.5) / len(z)), z, "o", color=_COLORS[0], markersize=3)
+    right.axline((0, 0), slope=1, color=_COLORS[1], linewidth=1.0, linestyle="--")
+    right.set(title="z-scores", xlabel="of a standard normal", ylabel="of the estimates")
+    for axes in (left, right):
+        tidy(axes)
+    save(figure, file)
 
 
 def draw_comparison(file: Path, lines: Sequence[Line], title: str) -> None:
@@ -104,12 +125,12 @@ def _styles(estimators: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def draw_landscape(file: Path, found: Landscape, title: str, optimum: float | None) -> None:
+def draw_landscape(file: Path, found: Landscape, title: str) -> None:
     """J along a line, with ‖∇J‖ below it, or in a plane; with the path of training, and plateaus by number."""
     if found.J.ndim == 1:
         figure = new_figure(7.6, 6.4)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-        _draw_line(above, below, found, optimum)
+        _draw_line(above, below, found)
         above.set_title(title)
     else:
         figure = new_figure(7.6, 6.2)
@@ -119,8 +140,8 @@ def draw_landscape(file: Path, found: Landscape, title: str, optimum: float | No
     save(figure, file)
 
 
-def _draw_line(above: Any, below: Any, found: Landscape, optimum: float | None) -> None:
-    x = found.axes[0]
+def _draw_line(above: Any, below: Any, found: Landscape) -> None:
+    x, optimum = found.axes[0], found.optimum
     above.plot(x, found.J, color=_COLORS[0], linewidth=1.6, label="J on the line")
     above.plot(found.path[:, 0], found.J_path, "o-", color=_COLORS[1], markersize=3, linewidth=0.8, label="training")
     if optimum is not None:

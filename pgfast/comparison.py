@@ -1,7 +1,7 @@
 """The estimators that an engine has, side by side: bias, variance, cost, and variance × cost.
 
 An estimate of twice the cost is worth it if it has less than half the variance: as many of the cheaper one, averaged,
-take as long (Hammersley & Handscomb 1964, section 5.1).
+take as long (Hammersley & Handscomb 1964, chapter 5).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pgfast.algorithms.exact import EXACT
 from pgfast.algorithms.reinforce import BASELINES
 from pgfast.choices import ALGORITHMS, check
 from pgfast.engine import Engine
+from pgfast.environments import in_file
 from pgfast.errors import PgfastError
 from pgfast.estimates import Sample, by_differences, known, random_theta, sample
 from pgfast.settings import Settings
@@ -127,7 +128,7 @@ def _trained(engine: Engine, folder: str | Path | None) -> np.ndarray:
     if folder is None:
         engine.learn()
         return np.ravel(engine.theta[0])
-    loaded = Engine.load(folder)
+    loaded = Engine.load(folder, env=in_file(engine.settings.env))
     if (loaded.model.name, loaded.model.shape) != (engine.model.name, engine.model.shape):
         raise PgfastError(
             f"The run in {folder} has a {loaded.model.name} policy with parameters {loaded.model.shape}; here it is "
@@ -136,17 +137,24 @@ def _trained(engine: Engine, folder: str | Path | None) -> np.ndarray:
     return np.ravel(loaded.theta[0])
 
 
-def _truth(engine: Engine, theta: np.ndarray, episodes: int) -> np.ndarray:
-    """∇J, (D,): exactly, or by finite differences of mean returns."""
+class _Truth(NamedTuple):
+    """∇J exactly, or by finite differences of mean returns, and its standard error; both (D,)."""
+
+    gradient: np.ndarray
+    error: np.ndarray
+
+
+def _truth(engine: Engine, theta: np.ndarray, episodes: int) -> _Truth:
     exactly = known(engine)
     if exactly is None:
-        return by_differences(engine, theta, episodes)[0]
-    return exactly.valued(theta)[1]
+        return _Truth(*by_differences(engine, theta, episodes))
+    return _Truth(exactly.valued(theta)[1], np.zeros(len(theta)))
 
 
-def _line(policy: str, settings: Settings, estimator: Estimator, found: Sample, truth: np.ndarray) -> Line:
-    size = max(float(np.linalg.norm(truth)), 1e-300)
-    off, noise = float(np.sum((found.mean - truth) ** 2)), float(np.sum(found.error**2))
+def _line(policy: str, settings: Settings, estimator: Estimator, found: Sample, truth: _Truth) -> Line:
+    size = max(float(np.linalg.norm(truth.gradient)), 1e-300)
+    off = float(np.sum((found.mean - truth.gradient) ** 2))
+    noise = float(np.sum(found.error**2 + truth.error**2))
     variance = float(found.variance.sum())
     return Line(
         policy=policy,

@@ -129,14 +129,19 @@ def find(env: Any, parameters: Mapping[str, Any] | None = None) -> Source:
     )
 
 
+def in_file(env: Any) -> str | None:
+    """`env` where it names a file of a user's, which a saved run may not find by itself any more; else None."""
+    return env if isinstance(env, str) and env.partition(":")[0].endswith(".py") else None
+
+
 def _place(name: str) -> tuple[Path | None, str | None]:
     """The file and the class that a name stands for; no file for an id of Gymnasium's."""
     if name in BUNDLED:
         entry = BUNDLED[name]
         return packaged_folder("envs") / entry.file, entry.class_name
-    path_part, _, class_part = name.partition(":")
-    if not path_part.endswith(".py"):
+    if in_file(name) is None:
         return None, None
+    path_part, _, class_part = name.partition(":")
     path = Path(path_part).expanduser()
     if not path.is_file():
         raise PgfastError(f"There is no file {path_part!r} to take an environment from.")

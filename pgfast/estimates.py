@@ -19,13 +19,14 @@ from pgfast import exact
 from pgfast.algorithms.exact import EXACT
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
+from pgfast.exact_training import time_limit
 from pgfast.kernels.statistics import COUNT, DISCOUNTED
 from pgfast.settings import Settings
 
 LEAST = 30  # estimates, for their variance to be known
 _STILL = 1e-300  # a step size with which θ stays what it is
-_PARTS = 64  # into which episodes are shared out, for the standard error of a mean
-_DIFFERENCE = 0.05  # between parameters, of mean returns
+PARTS = 64  # into which episodes are shared out, for the standard error of a mean
+_DIFFERENCE = 0.1  # between parameters, of mean returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +124,10 @@ def known(engine: Engine) -> Known | None:
 
 
 def case_of(engine: Engine) -> dict[str, Any]:
-    """What an engine maximises, as `exact.evaluate` takes it: over the time limit; where the environment has none,
+    """What an engine maximises, as `exact.evaluate` takes it: over the time limit of training; where there is none,
     until the end."""
-    traits = engine.traits
-    limit = {"setting": "finite-horizon", "horizon": traits.max_steps} if traits.limited or engine.model.horizon else {}
-    return {"gamma": engine.settings.gamma, **limit}
+    limit = time_limit(engine.settings, engine.traits, engine.model)
+    return {"gamma": engine.settings.gamma, **({"setting": "finite-horizon", "horizon": limit} if limit else {})}
 
 
 def decay(settings: Settings) -> float:
@@ -140,17 +140,22 @@ def decay(settings: Settings) -> float:
 def by_differences(
     engine: Engine, theta: np.ndarray, episodes: int, threads: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """∂J/∂θ from mean discounted returns of the same random numbers at θ ± h, with standard errors: both (D,)."""
-    slopes = []
-    for step in np.eye(len(theta)) * _DIFFERENCE:
-        up, down = (_mean_returns(engine, theta + sign * step, episodes, threads) for sign in (1, -1))
-        slopes.append((up - down) / (2 * _DIFFERENCE))
-    found = np.array(slopes)
-    return found.mean(axis=1), found.std(axis=1, ddof=1) / math.sqrt(_PARTS)
+    """∂J/∂θ by differences, of the fourth order, of mean discounted returns with the same random numbers on all sides;
+    and standard errors: both (D,)."""
+
+    def returns(at: np.ndarray) -> np.ndarray:
+        return _mean_returns(engine, at, episodes, threads)
+
+    found = np.array([exact.slope(returns, theta, unit, _DIFFERENCE) for unit in np.eye(len(theta))])
+    return found.mean(axis=1), found.std(axis=1, ddof=1) / math.sqrt(PARTS)
 
 
 def _mean_returns(engine: Engine, theta: np.ndarray, episodes: int, threads: int | None) -> np.ndarray:
     """The mean discounted return of each of several independent runs that play with θ."""
-    player = Engine.from_settings(replace(engine.settings, runs=_PARTS, theta0=theta.tolist()), engine.source)
-    sums = player.play(max(1, episodes // _PARTS), threads=threads)
+    settings = engine.settings
+    fixed: dict[str, Any] = {"runs": PARTS, "theta0": theta.tolist()}
+    fixed |= {"max_steps": settings.horizon or settings.max_steps, "horizon": None}  # as training cuts episodes
+    player = Engine.from_settings(replace(settings, **fixed), engine.source)
+    slots = player.play(max(1, episodes // PARTS), threads=threads)
+    sums = slots.reshape(PARTS, -1, slots.shape[-1]).sum(axis=1)  # a run may have several
     return np.asarray(sums[:, DISCOUNTED] / sums[:, COUNT])

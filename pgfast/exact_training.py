@@ -17,6 +17,7 @@ from pgfast import exact
 from pgfast.beginning import derive_lanes
 from pgfast.environments import Source
 from pgfast.errors import PgfastError
+from pgfast.exact.enumeration import INSTEAD
 from pgfast.exact.evaluation import chain_under
 from pgfast.kernels.learner import EPISODES, FAILED, UPDATES, Learner
 from pgfast.models import Model
@@ -40,14 +41,14 @@ def ascent_of(settings: Settings, source: Source, traits: Traits, model: Model) 
     try:
         table = exact.table_behind(source, traits)
     except PgfastError as error:
-        reason = str(error).removesuffix(".").removesuffix("; estimates from episodes are what there is")
+        reason = str(error).removesuffix(f"; {INSTEAD}.")
         raise PgfastError(
             f"algorithm is {settings.algorithm!r}, which computes with an environment's probabilities ({reason}): "
             f"choose reinforce, which estimates the same gradient from episodes."
         ) from None
     mdp, gamma = exact.model_of(table.mdp), settings.gamma
     policy = exact.observed_policy(model, source.env, traits, table.observations)
-    limit = settings.horizon or (traits.max_steps if traits.limited else None)
+    limit = time_limit(settings, traits, model)
     knows_time = len(policy.shape) == 3
     if limit and not knows_time and _is_far(limit, mdp, gamma):
         limit = None
@@ -61,6 +62,18 @@ def ascent_of(settings: Settings, source: Source, traits: Traits, model: Model) 
         setting="finite-horizon" if limit else None,
         horizon=limit,
     )
+
+
+def time_limit(settings: Settings, traits: Traits, model: Model) -> int | None:
+    """The steps after which an episode of training is cut; None where the environment has no limit.
+
+    Raises PgfastError for one that the policy, which knows the time, doesn't have."""
+    if settings.horizon and model.horizon and settings.horizon != model.horizon:
+        raise PgfastError(
+            f"horizon is {settings.horizon}, but the policy has preferences for each of {model.horizon} steps, and the "
+            f"exact gradient is that over all of them: give max_steps instead."
+        )
+    return settings.horizon or (traits.max_steps if traits.limited or model.horizon else None)
 
 
 def _is_far(limit: int, mdp: exact.Model, gamma: float) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from pgfast import exact
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
-from pgfast.estimates import Known, by_differences, decay, known, random_theta, sample
+from pgfast.estimates import PARTS, Known, by_differences, decay, known, random_theta, sample
 
 FALSE_ALARM = 1e-6  # probability that a right estimator is called off
 WARM_UP = 64  # episodes by which a baseline is there
@@ -105,27 +105,27 @@ def check_gradient(
             f"measured: choose gamma 1, or {better} the factor γᵗ (discount_factor)."
         )
     found = sample(engine, at, estimates, warm_up, threads)
-    error, difference = found.error, None
+    error, difference, samples = found.error, None, estimates
     if exactly is not None:
         expected, gradient, difference = _exactly(exactly, decay(engine.settings), at)
     else:
         expected, spread = by_differences(engine, at, estimates * batch, threads)
-        gradient, error = expected, np.hypot(error, spread)
+        gradient, error, samples = expected, np.hypot(error, spread), min(estimates, PARTS)
     scale = _SAME * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     off = found.mean - expected
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(error > scale, off / error, np.where(np.abs(off) <= 10 * scale, 0.0, np.inf))
-    bound = _bound(len(at), estimates)
+    bound = _bound(len(at), samples)
     return GradientCheck(
         at, found.mean, found.variance, error, expected, gradient, z, bound, difference, exactly is not None
     )
 
 
-def _bound(size: int, estimates: int) -> float:
-    """Of the largest of `size` z-scores."""
+def _bound(size: int, samples: int) -> float:
+    """Of the largest of `size` z-scores, whose standard errors are known from so many samples."""
     from scipy.stats import t
 
-    return float(t.isf(FALSE_ALARM / (2 * size), estimates - 1))
+    return float(t.isf(FALSE_ALARM / (2 * size), samples - 1))
 
 
 def _exactly(known: Known, decay: float, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

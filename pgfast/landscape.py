@@ -15,6 +15,7 @@ import numpy as np
 
 from pgfast import exact
 from pgfast.engine import Engine
+from pgfast.environments import in_file
 from pgfast.errors import PgfastError, unknown
 from pgfast.estimates import Known, case_of
 
@@ -93,17 +94,8 @@ def survey(
 
     Raises PgfastError where the environment has no table.
     """
-    if along not in ALONG:
-        raise unknown("along", along, ALONG)
     n = points if points is not None else _PLANE if plane else _LINE
-    for name, value, allowed in (
-        ("points", n, n >= _LEAST),
-        ("radius", radius, radius is None or 0.0 < radius < np.inf),
-        ("flat", flat, 0.0 < flat < 1.0),
-        ("stops", stops, stops >= 1),
-    ):
-        if not allowed:
-            raise PgfastError(f"{name} is {value}: it must be {_ALLOWED[name]}.")
+    _check(along, n, radius, flat, stops)
     engine = _engine(env, run, settings)
     table = exact.table_behind(engine.source, engine.traits)
     policy = exact.observed_policy(engine.model, engine.source.env, engine.traits, table.observations)
@@ -120,10 +112,7 @@ def survey(
     if along == "random" and radius is None:
         radius = max(float(np.linalg.norm(path[0] - origin)), 1.0)
     axes = tuple(_axis(x, n, radius) for x in seen.T)
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    found = [known.valued(origin + x @ directions) for x in grid.reshape(-1, len(axes))]
-    j = np.array([value for value, _ in found]).reshape(grid.shape[:-1])
-    norm = np.array([np.linalg.norm(gradient) for _, gradient in found]).reshape(j.shape)
+    j, norm = _looked_at(known, origin, directions, axes)
     bound = flat * float(norm.max())
     walked = [known.judged(theta) for theta in path]
     return Landscape(
@@ -133,12 +122,18 @@ def survey(
     )  # fmt: skip
 
 
-_ALLOWED = {
-    "points": f"at least {_LEAST}",
-    "radius": "a positive number",
-    "flat": "between 0 and 1",
-    "stops": "at least 1",
-}
+def _check(along: str, points: int, radius: float | None, flat: float, stops: int) -> None:
+    """Raise PgfastError for what can't be looked at."""
+    if along not in ALONG:
+        raise unknown("along", along, ALONG)
+    for name, value, right, allowed in (
+        ("points", points, points >= _LEAST, f"at least {_LEAST}"),
+        ("radius", radius, radius is None or 0.0 < radius < np.inf, "a positive number"),
+        ("flat", flat, 0.0 < flat < 1.0, "between 0 and 1"),
+        ("stops", stops, stops >= 1, "at least 1"),
+    ):
+        if not right:
+            raise PgfastError(f"{name} is {value}: it must be {allowed}.")
 
 
 def _engine(env: Any, run: str | Path | None, settings: dict[str, Any]) -> Engine:
@@ -148,7 +143,7 @@ def _engine(env: Any, run: str | Path | None, settings: dict[str, Any]) -> Engin
     else:
         if settings.keys() - {"env_parameters"}:
             raise PgfastError(f"The run in {run} has its settings already: leave out {', '.join(settings)}.")
-        engine = Engine.load(run, env=env if str(env).partition(":")[0].endswith(".py") else None)
+        engine = Engine.load(run, env=in_file(env))
     return Engine.from_settings(replace(engine.settings, runs=1, log_every=None), engine.source)
 
 
@@ -206,6 +201,16 @@ def _axis(x: np.ndarray, n: int, radius: float | None) -> np.ndarray:
     low, high = float(x.min()), float(x.max())
     beyond = max(_BEYOND * (high - low), 1.0)
     return np.linspace(low - beyond, high + beyond, n)
+
+
+def _looked_at(
+    known: Known, origin: np.ndarray, directions: np.ndarray, axes: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """J and ‖∇J‖ at all points of the axes' grid."""
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    found = [known.valued(origin + x @ directions) for x in grid.reshape(-1, len(axes))]
+    j = np.array([value for value, _ in found]).reshape(grid.shape[:-1])
+    return j, np.array([np.linalg.norm(gradient) for _, gradient in found]).reshape(j.shape)
 
 
 def _plateaus(axes: tuple[np.ndarray, ...], j: np.ndarray, norm: np.ndarray, bound: float) -> tuple[Plateau, ...]:

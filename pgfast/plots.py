@@ -1,4 +1,4 @@
-"""Pictures, drawn by Matplotlib without a window."""
+"""The learning curve, drawn by Matplotlib without a window."""
 
 from __future__ import annotations
 
@@ -59,30 +59,3 @@ def _limits(axes: Any, mean: np.ndarray, half: np.ndarray, optimum: float | None
     low = low if high - low < 4.0 * (high - usual) else usual
     margin = 0.06 * (high - low) or 1.0
     axes.set_ylim(low - margin, high + margin)
-
-
-def draw_gradients(file: Path | IO[bytes], found: Any, title: str) -> None:
-    """Estimates against what they should be, with two standard errors; and their z-scores beside the normal ones.
-    `found` is a `pgfast.gradcheck.GradientCheck`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 4.2), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    left.errorbar(found.expected, found.mean, 2 * found.error, fmt="o", color=_LINE, markersize=3, elinewidth=0.8)
-    ends = [float(f(np.concatenate([found.expected, found.mean]))) for f in (np.min, np.max)]
-    left.plot(ends, ends, color=_OPTIMUM, linewidth=1.0, linestyle="--", label="equal")
-    left.set(title=title, xlabel="expected", ylabel="mean of the estimates, ± 2 standard errors")
-    left.legend(frameon=False)
-    z = np.sort(found.z[np.isfinite(found.z)])
-    ranks = (np.arange(len(z)) + 0.5) / len(z)
-    from scipy.stats import norm
-
-    right.plot(norm.ppf(ranks), z, "o", color=_LINE, markersize=3)
-    right.axline((0, 0), slope=1, color=_OPTIMUM, linewidth=1.0, linestyle="--")
-    right.set(title="z-scores", xlabel="of a standard normal", ylabel="of the estimates")
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-    figure.savefig(file)

@@ -144,6 +144,11 @@ def random_mdp(n_actions: int = 3, n_states: int = 5, seed: int = 0) -> TabularM
     return TabularMDP(p, r, start, terminal=[n_states - 1], max_steps=9)
 
 
+def preferences(mdp: TabularMDP, seed: int = 0) -> np.ndarray:
+    """Of a table, at random."""
+    return np.random.default_rng(seed).normal(size=(mdp.n_states, mdp.n_actions))
+
+
 def seldom() -> TabularMDP:
     """A reward in about one step of a hundred, on the way or at the end, which comes after twenty steps or so."""
     p = np.full((6, 2, 6), 0.0)

@@ -6,9 +6,19 @@ import numpy as np
 
 
 def softmax(h):
-    """exp h_a / Σ_b exp h_b."""
-    e = np.exp(h - np.max(h))
-    return e / e.sum()
+    """exp h_a / Σ_b exp h_b, along the last axis."""
+    e = np.exp(h - np.max(h, axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def finite_differences(f, theta, h=1e-5):
+    """∂f/∂θ by central differences."""
+    gradient = np.zeros_like(theta)
+    for place in np.ndindex(theta.shape):
+        step = np.zeros_like(theta)
+        step[place] = h
+        gradient[place] = (f(theta + step) - f(theta - step)) / (2 * h)
+    return gradient
 
 
 def score(x, theta, action):

@@ -12,7 +12,7 @@ from problems import random_mdp
 
 from pgfast import Engine, PgfastError, comparison, exact
 from pgfast.comparison import Estimator, compare, estimators
-from pgfast.estimates import random_theta
+from pgfast.estimates import Sample, random_theta
 
 SMALL = {"batches": (1, 4), "estimates": 4000, "warm_up": 32, "episodes": 64, "batch": 4}
 GAMMA = 0.8
@@ -64,6 +64,21 @@ def test_an_algorithm_that_is_added_joins(monkeypatch):
     assert Estimator("twin", "to-go", True, "mean").name == "twin, to-go, γᵗ, mean"
 
 
+def test_where_there_is_no_model_differences_are_the_truth_as_far_as_they_are_known(monkeypatch):
+    """Their standard error is a part of the noise that a bias has to exceed."""
+    monkeypatch.setattr(comparison, "known", lambda engine: None)
+    differences = np.array([1.0, 2.0]), np.array([0.3, 0.4])
+    monkeypatch.setattr(comparison, "by_differences", lambda engine, theta, episodes: differences)
+    settings = Engine(random_mdp(), gamma=GAMMA).settings
+    truth = comparison._truth(None, np.zeros(2), 100)
+    found = Sample(np.zeros(2), np.array([[1.5, 2.0], [0.5, 2.5]]), seconds=1.0, steps=9.0)
+    line = comparison._line("random", settings, Estimator("reinforce", "to-go", True, "none"), found, truth)
+    assert line.noise == pytest.approx(np.sqrt((0.5**2 + 0.25**2 + 0.3**2 + 0.4**2) / 5))
+    assert line.bias == 0.0
+    exactly = comparison._line("random", settings, line.estimator, found, truth._replace(error=np.zeros(2)))
+    assert exactly.noise < line.noise
+
+
 def test_the_policy_of_another_run(tmp_path: Path):
     Engine("ShortCorridor", policy="state-action").save(tmp_path)
     with pytest.raises(PgfastError, match=r"has a state-action policy with parameters \(2,\); here it is tabular"):
@@ -91,6 +106,7 @@ def test_on_the_command_line(tmp_path: Path):
     ("arguments", "words"),
     [
         (["FrozenLake-v1", "--batches", "0,4"], "each must be a whole number of at least 1"),
+        (["FrozenLake-v1", "--batches", "nan"], "each must be a whole number of at least 1"),
         (["FrozenLake-v1", "--batches", "few"], "batches is 'few'"),
         (["FrozenLake-v1", "--runs", "3"], "runs plays no part"),
         (["FrozenLake-v1", "--estimates", "3", "--run", "nowhere"], "at least 30"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
-from problems import random_mdp
+from problems import preferences, random_mdp
+from reference_policies import finite_differences, softmax
 from scipy import sparse
 
 from pgfast import PgfastError, TabularMDP, exact, make
@@ -17,25 +20,6 @@ CASES = {  # setting, γ
     "finite-horizon, discounted": {"setting": "finite-horizon", "gamma": 0.8},
     "average": {"setting": "average"},
 }
-
-
-def softmax(theta):
-    e = np.exp(theta - theta.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def preferences(mdp, seed=0):
-    return np.random.default_rng(seed).normal(size=(mdp.n_states, mdp.n_actions))
-
-
-def finite_differences(f, theta, h=1e-5):
-    """∂f/∂θ by central differences."""
-    gradient = np.zeros_like(theta)
-    for place in np.ndindex(theta.shape):
-        step = np.zeros_like(theta)
-        step[place] = h
-        gradient[place] = (f(theta + step) - f(theta - step)) / (2 * h)
-    return gradient
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -184,6 +168,44 @@ def test_several_classes_are_named():
         exact.evaluate(mdp, np.ones((3, 1)), setting="average")
 
 
+def test_the_best_reward_per_step_is_that_of_the_best_class():
+    """Greedy policies may stay in one of several sets of states that are equally good; against all policies."""
+    several = 0
+    for seed in (*range(8), 11, 17, 19, 44):
+        mdp = sparse_mdp(seed)
+        truth = max(long_run(mdp, np.eye(2)[list(actions)]) for actions in product(range(2), repeat=4))
+        best = exact.optimum(mdp, setting="average")
+        assert best.J == pytest.approx(truth, abs=1e-10)
+        assert long_run(mdp, best.policy) == pytest.approx(truth, abs=1e-10)
+        several += seed in (4, 11, 17, 19, 44)
+    assert several == 5
+
+
+def sparse_mdp(seed):
+    """Few states can follow one, and rewards are often the same."""
+    rng = np.random.default_rng(seed)
+    p = np.zeros((4, 2, 4))
+    for row in p.reshape(-1, 4):
+        following = rng.choice(4, rng.integers(1, 3), replace=False)
+        row[following] = 1 / len(following)
+    return TabularMDP(p, rng.integers(0, 3, (4, 2)).astype(float), np.full(4, 0.25), terminal=[])
+
+
+def long_run(mdp, pi):
+    """The reward per step after a long time, of lazy steps so that nothing is periodic."""
+    p = np.einsum("sa,sat->st", pi, mdp.P)
+    return mdp.rho0 @ np.linalg.matrix_power((p + np.eye(len(p))) / 2, 2**20) @ (pi * mdp.R).sum(axis=1)
+
+
+def test_an_optimum_of_several_classes_is_none():
+    p = np.zeros((3, 2, 3))
+    p[0, :, 1:] = 0.5
+    p[1, :, 1] = p[2, :, 2] = 1.0
+    mdp = TabularMDP(p, [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]], [1.0, 0, 0], terminal=[])
+    with pytest.raises(PgfastError, match=r"is multichain: its best policy ends up in one of 2 sets .*(1; 2|2; 1)"):
+        exact.optimum(mdp, setting="average")
+
+
 @pytest.mark.parametrize(
     ("pi", "case", "message"),
     [
@@ -200,6 +222,11 @@ def test_several_classes_are_named():
             "horizon is 0: it must be a number of steps",
         ),
         (np.ones((5, 3)) / 3, {"setting": "finite-horizon", "horizon": 2.5}, "horizon is 2.5"),
+        (
+            np.ones((5, 3)) / 3,
+            {"setting": "finite-horizon", "horizon": 10**9},
+            "horizon is 1,000,000,000: with 5 states and 3 actions .* it can be up to 33,333,333",
+        ),
         (np.ones((5, 3)) / 3, {"horizon": 5}, "horizon is 5 in the episodic setting"),
         (np.ones((5, 3)) / 3, {"gamma": "0.9"}, "gamma is 0.9: it must be from 0 to 1"),
         (np.ones((5, 3)) / 3, {"gamma": float("nan")}, "gamma is nan"),

@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 from problems import random_mdp
+from reference_policies import finite_differences, softmax
 from scipy import sparse
 
 from pgfast import Engine, PgfastError, TabularMDP, exact
@@ -19,9 +20,8 @@ THETA = np.random.default_rng(0).normal(size=12)
 CORRIDOR = -6 - 4 * np.sqrt(2)  # the best J of the short corridor
 
 
-def softmax(theta):
-    e = np.exp(theta.reshape(4, 3))
-    return e / e.sum(axis=1, keepdims=True)
+def tabular(theta):
+    return softmax(theta.reshape(4, 3))
 
 
 def escort(weights):
@@ -35,10 +35,9 @@ def values(pi, tau):
     return np.linalg.solve(np.eye(4) - GAMMA * np.einsum("sa,sap->sp", pi, MDP.P), r)
 
 
-def slopes(policy, at, tau=0.0, step=1e-5):
-    """∂J/∂θ by central differences."""
-    lift = [MDP.rho0 @ (values(policy(at + d), tau) - values(policy(at - d), tau)) for d in step * np.eye(12)]
-    return np.array(lift) / (2 * step)
+def slopes(policy, at, tau=0.0):
+    """∂J/∂θ."""
+    return finite_differences(lambda theta: MDP.rho0 @ values(policy(theta), tau), at)
 
 
 def updated(algorithm, **settings):
@@ -52,17 +51,17 @@ def updated(algorithm, **settings):
 
 
 def test_the_plain_gradient():
-    np.testing.assert_allclose(updated("exact-pg")[0], THETA + LR * slopes(softmax, THETA), atol=1e-8)
+    np.testing.assert_allclose(updated("exact-pg")[0], THETA + LR * slopes(tabular, THETA), atol=1e-8)
 
 
 def test_the_gradient_with_entropy():
     theta, _ = updated("exact-entropy-pg", entropy=TAU)
-    np.testing.assert_allclose(theta, THETA + LR * slopes(softmax, THETA, TAU), atol=1e-8)
+    np.testing.assert_allclose(theta, THETA + LR * slopes(tabular, THETA, TAU), atol=1e-8)
 
 
 def test_the_natural_gradient_multiplies_probabilities():
     """π′ ∝ π exp(α A / (1 − γ)) (Agarwal et al. 2021, section 5.3)."""
-    pi = softmax(THETA)
+    pi = tabular(THETA)
     q = MDP.R + GAMMA * MDP.P @ values(pi, 0.0)
     expected = pi * np.exp(LR * q / (1 - GAMMA))
     np.testing.assert_allclose(updated("exact-npg")[1], expected / expected.sum(axis=1, keepdims=True), rtol=1e-10)
@@ -70,7 +69,7 @@ def test_the_natural_gradient_multiplies_probabilities():
 
 def test_the_natural_gradient_with_entropy():
     """π′ ∝ π^(1 − ατ/(1 − γ)) exp(α Q / (1 − γ)), with Q of the values that have the bonus (Cen et al. 2022)."""
-    pi, lr = softmax(THETA), 0.5 * (1 - GAMMA) / TAU
+    pi, lr = tabular(THETA), 0.5 * (1 - GAMMA) / TAU
     q = MDP.R + GAMMA * MDP.P @ values(pi, TAU)
     expected = pi ** (1 - lr * TAU / (1 - GAMMA)) * np.exp(lr * q / (1 - GAMMA))
     found = updated("exact-entropy-npg", entropy=TAU, lr=lr)[1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 from problems import Drift, random_mdp
+from reference_policies import finite_differences
 
 import pgfast
 from pgfast import Engine, PgfastError, TabularMDP, exact, randint, uniform
@@ -134,8 +135,7 @@ def test_gradients_of_parameters(name, case):
         return exact.evaluate(found.mdp, policy.probabilities(t), **case).J
 
     at = exact.evaluate(found.mdp, policy.probabilities(theta), **case)
-    h = 1e-5
-    differences = [(value(theta + h * e) - value(theta - h * e)) / (2 * h) for e in np.eye(len(theta))]
+    differences = finite_differences(value, theta)
     np.testing.assert_allclose(policy.gradient(at), differences, rtol=1e-6, atol=1e-7 * abs(at.J))
     scores = policy.scores(theta)
     if at.Q_t is not None:

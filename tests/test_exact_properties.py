@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import preferences
+from reference_policies import softmax
 
 from pgfast import PgfastError, TabularMDP, exact
 
@@ -29,15 +31,6 @@ def mdps(draw, ends=False):
     r = rng.normal(size=(s + ends, a)) * (rng.random((s + ends, a)) < 0.5)
     r[s:] = 0.0
     return TabularMDP(p, r, np.eye(s + ends)[0], terminal=[s] if ends else [], max_steps=7)
-
-
-def softmax(theta):
-    e = np.exp(theta - theta.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def preferences(mdp, seed):
-    return np.random.default_rng(seed).normal(size=(mdp.n_states, mdp.n_actions))
 
 
 def partial(mdp, seed):

@@ -67,6 +67,9 @@ def test_on_the_command_line() -> None:
     [
         (["smax"], "did you mean 'softmax'"),
         (["--action", "7"], "action is 7: in FrozenLake-v1 it must be from 0 to 3"),
+        (["log-linear", "--action", "-1"], "action is -1: where π(a) ∝ exp(α + βa) it must be from 0 to 999"),
+        (["log-linear", "--alpha", "nan"], "alpha is nan: it must be a number from"),
+        (["softmax", "--return", "inf"], "return is inf: it must be a number from"),
         (["--state", "99"], "not from 0 to 15"),
         (["--theta", "1,x"], "theta is '1,x'"),
     ],

@@ -10,8 +10,8 @@ from commands import answer_here as answer
 from commands import here as pgfast
 from problems import random_mdp
 
-from pgfast import PgfastError, exact
-from pgfast.gradcheck import check_gradient
+from pgfast import Engine, PgfastError, estimates, exact
+from pgfast.gradcheck import GradientCheck, check_gradient
 
 UNBIASED = {
     "undiscounted": {"gamma": 1.0},
@@ -57,6 +57,59 @@ def test_the_sampled_variance_is_the_exact_one():
     pi, scores = policy.probabilities(found.theta), policy.scores(found.theta)
     truth = exact.episode_variance(mdp, pi, scores, gamma=0.9, horizon=9)
     np.testing.assert_allclose(found.variance, truth.variance, rtol=0.2, atol=1e-15)
+
+
+def test_the_time_limit_of_training_counts():
+    choices = {"gamma": 1.0, "baseline": "none", "horizon": 3}
+    found = check_gradient(random_mdp(), **choices, seed=3)
+    assert found.ok, found.z
+    policy = exact.table_policy(5, 3)
+    short = exact.evaluate(
+        random_mdp(), policy.probabilities(found.theta), setting="finite-horizon", horizon=choices["horizon"]
+    )
+    np.testing.assert_allclose(found.gradient, short.gradient.reshape(-1), atol=1e-13)
+
+
+def test_differences_of_returns_with_the_same_random_numbers(monkeypatch):
+    """Of runs that differ in a number that plays no part in a slope, and one that does; exact for a polynomial."""
+    luck = np.linspace(-1.0, 1.0, estimates.PARTS)
+
+    def returns(engine, theta, episodes, threads):
+        return 100.0 * luck + theta[0] ** 4 - 2.0 * theta[0] * theta[1] ** 2 + 0.1 * luck * theta[1]
+
+    monkeypatch.setattr(estimates, "_mean_returns", returns)
+    slope, error = estimates.by_differences(None, np.array([0.7, -0.3]), 1000)
+    np.testing.assert_allclose(slope, [4 * 0.7**3 - 2 * 0.3**2, 4 * 0.7 * 0.3], rtol=1e-11)
+    spread = 0.1 * luck.std(ddof=1) / np.sqrt(estimates.PARTS)
+    np.testing.assert_allclose(error, [0.0, spread], rtol=1e-10, atol=1e-12)
+
+
+def test_differences_of_returns_are_the_gradient():
+    """Each of 15 numbers is further off than seven standard errors, of 64 parts, once in a thousand million."""
+    engine = Engine(random_mdp(), gamma=0.8)
+    theta = estimates.random_theta(engine, 5)
+    slope, error = estimates.by_differences(engine, theta, 64_000)
+    truth = estimates.known(engine).valued(theta)[1]
+    assert np.all(np.abs(slope - truth) <= 7 * error + 1e-12)
+    assert np.all(error < 0.2 * np.abs(truth).max())
+
+
+def test_an_estimator_that_is_off_ends_with_1(monkeypatch, tmp_path: Path):
+    numbers, error = np.array([1.0, -1.0]), np.array([0.1, 0.1])
+    wrong = GradientCheck(
+        theta=np.zeros(2), mean=numbers, variance=100 * error, error=error, expected=numbers - [0.0, 1.0],
+        gradient=numbers, z=np.array([0.0, 10.0]), bound=5.0, difference=1e-9, known=True,
+    )  # fmt: skip
+    monkeypatch.setattr("pgfast.gradcheck.check_gradient", lambda env, **choices: wrong)
+    arguments = ("gradcheck", "ShortCorridor", "--out")
+    said = answer(*arguments, tmp_path / "off.png", code=1)
+    assert (said["ok"], said["largest_z"], said["bound"]) == (False, 10.0, 5.0)
+    shown = pgfast(*arguments, tmp_path / "off.png")
+    assert shown.returncode == 1
+    assert "off" in shown.stdout.split("largest")[0]
+    nowhere = pgfast(*arguments, tmp_path / "nowhere" / "off.png")
+    assert nowhere.returncode == 2
+    assert "can't be written" in nowhere.stderr
 
 
 def test_without_a_model():

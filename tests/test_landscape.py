@@ -55,7 +55,7 @@ def test_planes(along):
     x, y = found.axes
     assert found.J[1, 3] == worth(found.origin + np.array([x[1], y[3]]) @ found.directions).J
     if along == "principal":
-        away = (found.path - found.path[-1]) @ np.eye(2)
+        away = found.path - found.path[-1]
         assert np.sum(away[:, 0] ** 2) > np.sum(away[:, 1] ** 2)
 
 

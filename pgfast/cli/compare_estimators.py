@@ -75,7 +75,7 @@ def _sizes(text: str) -> list[int]:
     given = numbers("batches", text)
     sizes = sorted(set(given if isinstance(given, list) else [given]))
     for size in sizes:
-        if size < 1 or size != int(size):
+        if size < 1 or not size.is_integer():
             raise PgfastError(f"batches is {text!r}: each must be a whole number of at least 1.")
     return [int(size) for size in sizes]
 

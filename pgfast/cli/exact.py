@@ -69,19 +69,7 @@ def exact(
         found, gradient = _best_of_its_kind(source, table, case)
     else:
         found, gradient = _judged(policy, table, best.policy, case, env)
-    data = {
-        "env": env,
-        "setting": found.setting,
-        "gamma": found.gamma,
-        "n_states": table.mdp.n_states,
-        "n_actions": table.mdp.n_actions,
-        "J": found.J,
-        "optimum": best.J,
-        "gradient_norm": float((gradient**2).sum() ** 0.5),
-    }
-    arrays = {"V": found.V, "distribution": found.occupancy, "gradient": gradient}
-    if as_json:
-        data |= {name: array.tolist() for name, array in arrays.items() if full or array.size <= LARGE}
+    data = _data(env, table, found, best, gradient, full)
     title = f"{Path(env).name}: {policy} policy"
     drawn = _draw(picture or Path("exact.png"), title, source, table, found) if picture or not as_json else None
     if picture and not drawn:
@@ -92,6 +80,23 @@ def exact(
     small = table.mdp.n_states <= LARGE  # to look for the best policy that doesn't know the time takes a while
     within = reach(source, traits) if small and not as_json else None
     answer(data, lambda: _describe(data, title, drawn, within, table, found, best, full), as_json, quiet)
+
+
+def _data(
+    env: str, table: Enumeration, found: Evaluation, best: Optimum, gradient: np.ndarray, full: bool
+) -> dict[str, Any]:
+    arrays = {"V": found.V, "distribution": found.occupancy, "gradient": gradient}
+    return {
+        "env": env,
+        "setting": found.setting,
+        "gamma": found.gamma,
+        "n_states": table.mdp.n_states,
+        "n_actions": table.mdp.n_actions,
+        "J": found.J,
+        "optimum": best.J,
+        "gradient_norm": float((gradient**2).sum() ** 0.5),
+        **{name: array.tolist() for name, array in arrays.items() if full or array.size <= LARGE},
+    }
 
 
 def _best_of_its_kind(source: Source, table: Enumeration, case: dict[str, Any]) -> tuple[Evaluation, np.ndarray]:
@@ -122,9 +127,10 @@ def _judged(
     if not Path(name).is_dir():
         raise PgfastError(f"policy is {name!r}: it must be uniform, optimal, best or the folder of a run.")
     from pgfast.engine import Engine
+    from pgfast.environments import in_file
     from pgfast.exact import observed_policy
 
-    engine = Engine.load(name, env=env if env.partition(":")[0].endswith(".py") else None)
+    engine = Engine.load(name, env=in_file(env))
     if engine.traits.n_actions != shape[1]:
         raise PgfastError(f"The run in {name} has {engine.traits.n_actions} actions, {env} has {shape[1]}.")
     if engine.model.horizon and case["setting"] != "finite-horizon":

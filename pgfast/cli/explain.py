@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pgfast.lessons import Lesson
 
 TOPICS = ("softmax", "log-linear", "expectation")
+LARGEST, MOST = 1e6, 1000  # numbers, and actions, that can be read in a table
 
 
 def explain(
@@ -40,16 +41,21 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Show on numbers what policy gradients differentiate."""
-    from pgfast.errors import unknown
+    from pgfast.errors import PgfastError, unknown
     from pgfast.lessons import expectation_lesson, log_linear_lesson
 
     if topic is not None and topic not in TOPICS:
         raise unknown("topic", topic, TOPICS)
+    for name, value in (("return", g), ("lr", lr), ("alpha", alpha), ("beta", beta)):
+        if not abs(value) <= LARGEST:
+            raise PgfastError(f"{name} is {value}: it must be a number from {-LARGEST:g} to {LARGEST:g}.")
     lessons = []
     if topic in (None, "softmax"):
         lessons.append(_softmax(env, parameters(env_parameters), policy, state, action, theta, g, lr, seed))
     if topic in (None, "log-linear"):
         a = 2 if action is None else action
+        if not 0 <= a < MOST:
+            raise PgfastError(f"action is {a}: where π(a) ∝ exp(α + βa) it must be from 0 to {MOST - 1}.")
         lessons.append(log_linear_lesson(alpha, beta, a, max(4, a + 1), g))
     if topic in (None, "expectation"):
         lessons.append(expectation_lesson(samples, seed))

@@ -10,6 +10,7 @@ import typer
 from pgfast.cli.options import Env, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.cli.train import Threads, check_threads
+from pgfast.settings import Settings
 
 if TYPE_CHECKING:
     from pgfast.gradcheck import GradientCheck
@@ -32,9 +33,9 @@ def gradcheck(
 ) -> int:
     """Check the gradient that training estimates. It is held against the exact one, and against finite differences."""
     check_threads(threads)
+    from pgfast.charts import draw_gradients
     from pgfast.errors import PgfastError
     from pgfast.gradcheck import check_gradient
-    from pgfast.plots import draw_gradients
 
     chosen = given(settings)
     for name in NO_PART:
@@ -55,7 +56,7 @@ def gradcheck(
     )
     data = {
         "env": env,
-        "algorithm": chosen.get("algorithm", "reinforce"),
+        "algorithm": chosen.get("algorithm", Settings.algorithm),
         "ok": found.ok,
         "estimates": estimates,
         "n_parameters": len(found.theta),

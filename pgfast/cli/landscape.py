@@ -54,7 +54,7 @@ def landscape(
         bar.stage("looking")
         found = survey(env, run=run, along=along, plane=plane, points=points, radius=radius, flat=flat, stops=stops,
                        direction_seed=int(seed), **chosen)  # fmt: skip
-    draw_landscape(picture, found, f"{Path(env).name}: J, γ = {found.gamma:g}", found.optimum)
+    draw_landscape(picture, found, f"{Path(env).name}: J, γ = {found.gamma:g}")
     data = {
         "env": env,
         "setting": found.setting,

@@ -210,15 +210,13 @@ def gain_and_bias(
 ) -> tuple[float, np.ndarray, np.ndarray, Equations]:
     """The reward per step, differential values (S,), the stationary distribution (S,) and the equations that were
     solved; `guess` of the values is where an iteration begins."""
-    again = model.restarting
-    p, r = chain_under(again, policy)
-    seen = reachable(p, model.rho0 > 0)
-    classes = [members for members in recurrent_classes(p) if seen[members[0]]]
+    p, r = chain_under(model.restarting, policy)
+    classes = classes_entered(model, p)
     if len(classes) > 1:
-        some = "; ".join(", ".join(map(str, c[:_NAMED])) + (", …" if len(c) > _NAMED else "") for c in classes[:3])
         raise PgfastError(
             f"{model.name} under this policy ends up in one of {len(classes)} sets of states that it never leaves "
-            f"({some}): the reward per step depends on which; begin in one of them, or choose another setting."
+            f"({named(classes)}): the reward per step may depend on which; begin in one of them, or choose another "
+            f"setting."
         )
     unit = int(classes[0][0])
     equations = Equations(_leading_to(p, classes[0]), 1.0, unit)
@@ -226,6 +224,17 @@ def gain_and_bias(
     gain = float(d @ r)
     v = equations.solve(r - gain, guess=guess)
     return gain, v - d @ v, d, equations
+
+
+def classes_entered(model: Model, p: Any) -> list[np.ndarray]:
+    """The sets of states that a chain p of the model never leaves, of those that it may get to."""
+    seen = reachable(p, model.rho0 > 0)
+    return [members for members in recurrent_classes(p) if seen[members[0]]]
+
+
+def named(classes: list[np.ndarray]) -> str:
+    """Some states of some sets."""
+    return "; ".join(", ".join(map(str, c[:_NAMED])) + (", …" if len(c) > _NAMED else "") for c in classes[:3])
 
 
 def _leading_to(p: Any, members: np.ndarray) -> Any:

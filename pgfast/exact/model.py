@@ -23,6 +23,9 @@ from pgfast.tables import TabularMDP
 DISCOUNTED, EPISODIC, HORIZON, AVERAGE = SETTINGS = ("discounted", "episodic", "finite-horizon", "average")
 
 
+MOST_VALUES = 5 * 10**8  # numbers Q_t(s, a) of a finite horizon: 4 GB
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Going on from one state to the next; what ends an episode is what a row of `steps` lacks to one.
@@ -108,4 +111,10 @@ def chosen_setting(model: Model, setting: str | None, gamma: float, horizon: int
     limit = horizon if horizon is not None else model.max_steps
     if limit is None:
         raise PgfastError(f"{model.name} has no time limit of its own: give horizon, a number of steps of at least 1.")
+    most = MOST_VALUES // (model.shape[0] * model.shape[1])
+    if limit > most:
+        raise PgfastError(
+            f"horizon is {limit:,}: with {model.shape[0]:,} states and {model.shape[1]} actions the values of so many "
+            f"steps would not fit into memory; it can be up to {most:,}."
+        )
     return setting, limit

@@ -2,18 +2,26 @@
 
 Discounted: modified policy iteration (section 6.5) until the bounds on the optimum meet; average: relative value
 iteration (section 8.5); episodic: value iteration. Policy iteration goes on from there, until no action is better
-(theorems 6.4.2 and 8.6.6). Finite-horizon: backward induction (section 4.5), the policy of which knows the time.
+(sections 6.4 and 8.6). Finite-horizon: backward induction (section 4.5), the policy of which knows the time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pgfast.errors import PgfastError
 from pgfast.exact.chains import Equations, reachable
-from pgfast.exact.evaluation import action_values, chain_under, gain_and_bias, state_values
+from pgfast.exact.evaluation import (
+    action_values,
+    chain_under,
+    classes_entered,
+    gain_and_bias,
+    named,
+    state_values,
+)
 from pgfast.exact.model import AVERAGE, EPISODIC, HORIZON, Model, chosen_setting, model_of
 from pgfast.tables import TabularMDP
 
@@ -50,7 +58,7 @@ def optimum(
     """The best policy of an MDP; arguments as of `evaluate`.
 
     Raises PgfastError where there is none: in the episodic setting when the return has no bound or no policy ends, in
-    the average setting when the reward per step depends on where the chain begins.
+    the average setting when the best reward per step depends on where the chain begins.
     """
     model = model_of(mdp)
     setting, horizon = chosen_setting(model, setting, gamma, horizon)
@@ -85,6 +93,8 @@ def _policy_iteration(model: Model, actions: np.ndarray, guess: np.ndarray, gamm
     """Evaluate, take better actions where there are any, until there are none; `guess` is about what values are."""
     states = np.arange(model.shape[0])
     for rounds in range(1, _ROUNDS + 1):
+        if setting == AVERAGE:
+            actions = _in_one_class(model, actions)
         policy = one_hot(actions, model.shape[1])
         j, v, q, equations = _judged(model, policy, guess, gamma, setting)
         q = np.where(np.isfinite(q), q, -np.inf)
@@ -121,8 +131,8 @@ def _backwards(model: Model, gamma: float, horizon: int) -> Optimum:
 
 
 def _discounted_values(model: Model, gamma: float) -> tuple[np.ndarray, np.ndarray]:
-    """(V, Q) of the best discounted return by modified policy iteration, until the bounds on it (Puterman 1994, theorem
-    6.6.3) meet, or it takes too long; exact enough to begin policy iteration with."""
+    """(V, Q) of the best discounted return by modified policy iteration, until the bounds on it (Puterman 1994, section
+    6.6) meet, or it takes too long; exact enough to begin policy iteration with."""
     v = np.zeros(model.shape[0])
     for _ in range(_turns(model)):
         q = action_values(model, v, gamma)
@@ -173,18 +183,48 @@ def _ending(model: Model, v: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Greedy actions that bring every episode to its end: of those that are equally good, one that may get there in the
     fewest steps."""
     good = q >= v[:, None] - 1e-9 * _scale(v)
-    n_states, n_actions = model.shape
-    actions = _greedy(q)
-    done = model.worthless
+    return _led_to(model, _greedy(q), model.worthless, good)[0]
+
+
+def _led_to(
+    model: Model, actions: np.ndarray, done: np.ndarray, good: np.ndarray | bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """(actions, which states they were found for): of the `good` ones those that lead to the end or to the states
+    `done`, in the fewest steps where chance is kind; elsewhere the actions given."""
     ends = model.ends > 0
     while True:
-        may = good & ~done[:, None]
-        near = may & (ends | ((model.steps @ done.astype(float)).reshape(n_states, n_actions) > 0))
+        near = good & ~done[:, None] & (ends | ((model.steps @ done.astype(float)).reshape(model.shape) > 0))
         new = near.any(axis=1)
         if not new.any():
-            return actions
+            return actions, done
         actions = np.where(new, np.argmax(near, axis=1), actions)
         done = done | new
+
+
+def _in_one_class(model: Model, actions: np.ndarray) -> np.ndarray:
+    """The actions, where they end up in one set of states; of several, equally good ones maybe, all states are led to
+    that which pays most. Raises PgfastError where that can't be."""
+    again = model.restarting
+    p, r = chain_under(again, one_hot(actions, model.shape[1]))
+    classes = classes_entered(model, p)
+    if len(classes) == 1:
+        return actions
+    best: np.ndarray = np.zeros(model.shape[0], bool)
+    best[max(classes, key=lambda members: _gain(p, r, members))] = True
+    actions, led = _led_to(again, actions, best)
+    if np.any(~led & reachable(again.any_action, model.rho0 > 0)):
+        raise PgfastError(
+            f"{model.name} is multichain: its best policy ends up in one of {len(classes)} sets of states "
+            f"({named(classes)}), and the best of them can't be reached from every state: begin in one of them, or "
+            f"choose another setting."
+        )
+    return actions
+
+
+def _gain(p: Any, r: np.ndarray, members: np.ndarray) -> float:
+    """The reward per step within a set of states that is never left."""
+    d = Equations(p[members][:, members], unit=0).solve(np.eye(1, len(members))[0], transposed=True)
+    return float(d @ r[members])
 
 
 def _relative_values(model: Model) -> tuple[np.ndarray, np.ndarray]:
