@@ -193,12 +193,13 @@ def chance_of_being_alike(*samples: tuple[np.ndarray, np.ndarray]) -> float:
     return stats.chi2_contingency(table[:, table.sum(axis=0) > 0]).pvalue
 
 
+@pytest.mark.slow
 def test_torque_noise_is_gymnasiums() -> None:
     """As much of it: one percent more would be seen."""
     theirs = gymnasium.make("Acrobot-v1").unwrapped
     theirs.torque_noise_max = 0.5
     theirs.reset(seed=0)
-    n = 50_000
+    n = 10**6
     velocity, ended = np.empty(n), np.empty(n, bool)
     for k in range(n):
         theirs.state = np.array(NEARLY_UP)
