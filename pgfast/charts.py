@@ -73,7 +73,7 @@ def draw_comparison(file: Path, lines: Sequence[Line], title: str) -> None:
     policies = list(dict.fromkeys(line.policy for line in lines))
     estimators = list(dict.fromkeys(line.estimator for line in lines))
     figure = new_figure(5.0 * len(policies) + 2.2, 10.0)
-    grid = figure.subplots(3, len(policies), squeeze=False, sharex="row", height_ratios=[1, 1, 0.1 * len(estimators)])
+    grid = figure.subplots(3, len(policies), squeeze=False, height_ratios=[1, 1, 0.1 * len(estimators)])
     for (variance, cost, bias), policy in zip(grid.T, policies, strict=True):
         mine = [line for line in lines if line.policy == policy]
         for estimator, style in zip(estimators, _styles(estimators), strict=True):
