@@ -39,7 +39,7 @@ COUNT = 8  # environments, where the user doesn't say
 _SEEDS = 2**30  # for each stream
 
 
-class Row(VectorEnv):  # type: ignore[type-arg]
+class Row(VectorEnv[Any, Any, Any]):
     """Environments stepped one after the other. Autoreset is disabled; one whose episode has ended rests until it is
     reset: it is not stepped, and its row stays as it is."""
 
