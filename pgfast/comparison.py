@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.algorithms.exact import EXACT
+from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.reinforce import BASELINES
-from pgfast.choices import ALGORITHMS, check
+from pgfast.choices import check
 from pgfast.engine import Engine
 from pgfast.environments import in_file
 from pgfast.errors import PgfastError
@@ -82,7 +82,7 @@ def estimators(settings: Settings) -> list[Estimator]:
     found = []
     for algorithm, *values in product(ALGORITHMS, *SWITCHES.values()):
         estimator = Estimator(algorithm, **dict(zip(SWITCHES, values, strict=True)))
-        if algorithm in EXACT or (estimator.discount_factor and settings.gamma == 1.0):
+        if not ALGORITHMS[algorithm].estimates or (estimator.discount_factor and settings.gamma == 1.0):
             continue
         try:
             check(replace(settings, **estimator._asdict(), batch=2, log_every=None))

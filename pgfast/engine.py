@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pgfast import spaces, storage
+from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.algorithms.exact import EXACT
-from pgfast.algorithms.reinforce import make_reinforce
 from pgfast.beginning import new_learner
 from pgfast.choices import check
 from pgfast.compiler import Preparation
@@ -52,7 +52,7 @@ class Engine:
         `pgfast.make`, or a NamedTuple of the environment protocol), a `TabularMDP`, or a Gymnasium environment, a
         vector of them, or a function that makes one.
     algorithm : str
-        ``"reinforce"``, or one of `pgfast.algorithms.exact`, such as ``"exact-npg"``.
+        A name that ``pgfast algorithms`` lists (`docs/algorithms.md`).
     policy : str
         ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"``, ``"escort"``, ``"mixed"``,
         ``"exponential-family"``, ``"timed"`` or, for real actions, ``"gaussian"`` or ``"gaussian-linear-std"``
@@ -142,10 +142,7 @@ class Engine:
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
             traits=self.traits,
             model=self.model,
-            algorithm=make_reinforce(
-                settings.gamma, settings.entropy, settings.baseline, settings.returns == "whole",
-                settings.discount_factor, settings.in_loop,
-            ),
+            algorithm=algorithm_of(settings).make(settings),
             optimisation=Optimisation(
                 step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
                 settings.lr, settings.lr_value, batch,

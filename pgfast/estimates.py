@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast import exact
-from pgfast.algorithms.exact import EXACT
+from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
 from pgfast.exact_training import time_limit
@@ -69,10 +69,10 @@ def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads:
     if warm_up < 0:
         raise PgfastError(f"warm_up is {warm_up}: it must be at least 0 episodes.")
     settings = engine.settings
-    if settings.algorithm in EXACT:
+    if not algorithm_of(settings).estimates:
         raise PgfastError(
-            f"algorithm is {settings.algorithm!r}, which estimates nothing: its gradient is what the estimates of "
-            f"others are held against; choose reinforce."
+            f"algorithm is {settings.algorithm!r}, whose steps are no estimates of the return's gradient: choose "
+            f"reinforce."
         )
     for name in ("in_loop", "entropy"):
         if getattr(settings, name):

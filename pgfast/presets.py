@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pgfast.algorithms.catalogue import ALGORITHMS
+
 DEFAULT: dict[str, Any] = {
     "gamma": 1.0,
     "baseline": "mean",
@@ -23,24 +25,6 @@ FOREIGN: dict[str, Any] = {  # what Gymnasium steps is slower by orders of magni
     "batch": 16,
     "episodes": 2_000,
     "evaluation_episodes": 200,
-}
-
-_EXACT = {  # an update counts as an episode, and nothing is estimated
-    "baseline": "none",
-    "optimizer": "sgd",
-    "discount_factor": True,
-    "entropy": 0.0,
-    "lr": 1.0,
-    "batch": 1,
-    "episodes": 1_000,
-}
-
-ALGORITHMS: dict[str, dict[str, Any]] = {
-    "exact-pg": _EXACT,
-    "exact-npg": _EXACT,
-    "exact-entropy-pg": {**_EXACT, "entropy": 0.01},
-    "exact-entropy-npg": {**_EXACT, "entropy": 0.01},
-    "exact-escort-pg": {**_EXACT, "policy": "escort"},
 }
 
 _LONG = {"baseline": "value", "lr": 0.1, "lr_value": 0.1, "batch": 256}  # many steps, rewards on most of them
@@ -91,6 +75,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+BEST: dict[tuple[str, str], dict[str, Any]] = {}  # of an environment and an algorithm, where neither's own will do
+
+
 _FEATURED = ("auto", "linear", "gaussian")  # policies that take the features of a preset
 
 
@@ -100,7 +87,14 @@ def preset(
     """The settings for an environment's name and an algorithm, on top of the defaults; `foreign` where Gymnasium steps
     it. Features are left out where those `chosen` have others, or a policy that takes none, and a horizon where
     Gymnasium ends episodes."""
-    found = {**DEFAULT, **(FOREIGN if foreign else {}), **PRESETS.get(name, {}), **ALGORITHMS.get(algorithm, {})}
+    suits = ALGORITHMS[algorithm].defaults if algorithm in ALGORITHMS else {}
+    found = {
+        **DEFAULT,
+        **(FOREIGN if foreign else {}),
+        **PRESETS.get(name, {}),
+        **suits,
+        **BEST.get((name, algorithm), {}),
+    }
     given = chosen or {}
     if foreign:
         found.pop("horizon", None)

@@ -29,11 +29,7 @@ class Settings:
 
     env: str
     env_parameters: dict[str, Any] = field(default_factory=dict)
-    algorithm: str = _choice(
-        "reinforce",
-        "What learns: reinforce; or with the environment's model exact-pg, exact-npg, exact-entropy-pg, "
-        "exact-entropy-npg or exact-escort-pg.",
-    )
+    algorithm: str = _choice("reinforce", "What learns: a name that `pgfast algorithms` lists.")
     policy: str = _choice(
         "auto",
         "auto, tabular, linear, state-action, escort, mixed, exponential-family or timed; for real actions gaussian or "

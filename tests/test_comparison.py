@@ -59,7 +59,7 @@ def test_bias_is_seen_where_there_is_one(lines):
 
 def test_an_algorithm_that_is_added_joins(monkeypatch):
     settings = Engine(random_mdp(), gamma=0.9).settings
-    monkeypatch.setitem(comparison.ALGORITHMS, "twin", "the same again")
+    monkeypatch.setitem(comparison.ALGORITHMS, "twin", comparison.ALGORITHMS["reinforce"])
     assert {e.algorithm for e in estimators(settings)} == {"reinforce", "twin"}
     assert Estimator("twin", "to-go", True, "mean").name == "twin, to-go, γᵗ, mean"
 

@@ -242,4 +242,4 @@ def test_the_best_of_the_kind_on_the_command_line():
 def test_estimates_are_not_checked_of_what_estimates_nothing():
     done = pgfast("gradcheck", "Bandit", "--algorithm", "exact-pg")
     assert done.returncode == 2
-    assert "exact-pg', which estimates nothing" in done.stderr
+    assert "exact-pg', whose steps are no estimates" in done.stderr

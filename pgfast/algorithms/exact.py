@@ -20,24 +20,85 @@ Mei, Xiao, Dai, Li, Szepesvári & Schuurmans 2020b: Escaping the gravitational p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pgfast.algorithms.algorithm import Algorithm
+from pgfast.algorithms.reinforce import make_reinforce
+from pgfast.errors import PgfastError
+from pgfast.settings import Settings
 
 
 class ExactAlgorithm(NamedTuple):
     """What an update is made of."""
 
     title: str
+    source: str
     natural: bool = False  # along F⁺∇J instead of ∇J
     entropy: bool = False  # every step pays −τ log π(a|s)
     policy: str | None = None  # the only kind of policy that it has; None: any
 
 
 EXACT = {
-    "exact-pg": ExactAlgorithm("exact policy gradient (Mei et al. 2020)"),
-    "exact-npg": ExactAlgorithm("exact natural gradient (Kakade 2001; Agarwal et al. 2021)", natural=True),
-    "exact-entropy-pg": ExactAlgorithm("exact gradient with an entropy bonus (Mei et al. 2020)", entropy=True),
+    "exact-pg": ExactAlgorithm("exact policy gradient", "Mei et al. 2020"),
+    "exact-npg": ExactAlgorithm("exact natural gradient", "Kakade 2001; Agarwal et al. 2021", natural=True),
+    "exact-entropy-pg": ExactAlgorithm("exact gradient with an entropy bonus", "Mei et al. 2020", entropy=True),
     "exact-entropy-npg": ExactAlgorithm(
-        "exact natural gradient with an entropy bonus (Cen et al. 2022)", natural=True, entropy=True
+        "exact natural gradient with an entropy bonus", "Cen et al. 2022", natural=True, entropy=True
     ),
-    "exact-escort-pg": ExactAlgorithm("exact gradient of an escort policy (Mei et al. 2020b)", policy="escort"),
+    "exact-escort-pg": ExactAlgorithm("exact gradient of an escort policy", "Mei et al. 2020b", policy="escort"),
 }
+_DEFAULTS = {  # an update counts as an episode, and nothing is estimated
+    "baseline": "none",
+    "optimizer": "sgd",
+    "discount_factor": True,
+    "entropy": 0.0,
+    "lr": 1.0,
+    "batch": 1,
+    "episodes": 1_000,
+}
+_FIXED: dict[str, tuple[Any, str]] = {
+    "runs": (1, "nothing is drawn, so all runs would be the same"),
+    "baseline": ("none", "a baseline lowers the variance of estimates, and nothing is estimated"),
+    "returns": ("to-go", "no episode is played whose returns could be credited"),
+    "in_loop": (False, "no episode is played that θ could move in"),
+    "optimizer": ("sgd", "its update is a plain step"),
+    "discount_factor": (True, "the exact gradient weighs step t by γᵗ"),
+    "precision": ("float64", "it computes in double precision"),
+}
+
+
+def exact_algorithms() -> dict[str, Algorithm]:
+    """They play by REINFORCE's kernel, where their policies are judged."""
+    return {
+        name: Algorithm(
+            algorithm.title,
+            algorithm.source,
+            make_reinforce,
+            defaults={
+                **_DEFAULTS,
+                **({"entropy": 0.01} if algorithm.entropy else {}),
+                **({"policy": algorithm.policy} if algorithm.policy else {}),
+            },
+            fixed=_FIXED,
+            check=_check,
+            estimates=False,
+        )
+        for name, algorithm in EXACT.items()
+    }
+
+
+def _check(settings: Settings) -> None:
+    """Raise PgfastError for a policy, or an entropy bonus, that isn't the algorithm's."""
+    name = settings.algorithm
+    kind = EXACT[name].policy
+    if kind is not None and settings.policy != kind:
+        raise PgfastError(
+            f"policy is {settings.policy!r}: with {name} it is {kind!r}; leave it out, or choose exact-pg."
+        )
+    if EXACT[name].entropy != (settings.entropy > 0.0):
+        other = (
+            name.replace("exact-entropy", "exact") if EXACT[name].entropy else name.replace("exact", "exact-entropy")
+        )
+        instead = f", or choose {other}" if other in EXACT else ""
+        must = "more than 0" if EXACT[name].entropy else "0"
+        raise PgfastError(f"entropy is {settings.entropy}: with {name} it must be {must}{instead}.")

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgfast.algorithms.algorithm import Algorithm
+from pgfast.settings import Settings
+
 NONE, MEAN, BATCH, VALUE = 0, 1, 2, 3
 BASELINES = {"none": NONE, "mean": MEAN, "batch": BATCH, "value": VALUE}
 
@@ -39,21 +42,27 @@ class Reinforce(NamedTuple):
         return (0.0, weight, weight) if self.whole_return == 1 else (reward * weight, weight, 1.0)
 
 
-def make_reinforce(
-    gamma: float, entropy: float, baseline: str, whole_return: bool, discount_factor: bool, in_loop: bool
-) -> Reinforce:
+def make_reinforce(settings: Settings) -> Reinforce:
     """The kernel's form of the user's choices."""
-    kind = BASELINES[baseline]
+    kind, gamma = BASELINES[settings.baseline], settings.gamma
+    whole_return = settings.returns == "whole"
     return Reinforce(
         gamma=gamma,
-        entropy=entropy,
+        entropy=settings.entropy,
         baseline=kind,
         whole_return=int(whole_return),
-        discount_factor=int(discount_factor),
-        in_loop=int(in_loop),
+        discount_factor=int(settings.discount_factor),
+        in_loop=int(settings.in_loop),
         fits_value=int(kind == VALUE),
         leaves_one_out=int(kind == BATCH),
         subtracts=float(kind in (MEAN, VALUE)),
-        adds_to_score=int(kind in (MEAN, VALUE) or entropy != 0.0),
-        decay=1.0 if whole_return or discount_factor else gamma,
+        adds_to_score=int(kind in (MEAN, VALUE) or settings.entropy != 0.0),
+        decay=1.0 if whole_return or settings.discount_factor else gamma,
     )
+
+
+REINFORCE = Algorithm(
+    "REINFORCE: the score meets the return, or what it exceeds a baseline by",
+    "Williams 1992; Sutton & Barto 2018, sections 13.3 and 13.4",
+    make_reinforce,
+)

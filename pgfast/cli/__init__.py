@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pgfast.cli import (
+    algorithms,
     bench,
     cache,
     check,
@@ -54,6 +55,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(environments.envs)
 app.command()(environments.info)
+app.command()(algorithms.algorithms)
 app.command()(features.features)
 app.command()(check.check)
 app.command()(exact.exact)

@@ -1,0 +1,28 @@
+"""What an algorithm is to the rest of pgfast: its title and source, the settings it has, and its form in kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pgfast.settings import Settings
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def allow(settings: Settings) -> None:
+    """Nothing to object to."""
+
+
+class Algorithm(NamedTuple):
+    """A line of `pgfast.algorithms.catalogue.ALGORITHMS`."""
+
+    title: str  # what it is, as `pgfast algorithms` shows it
+    source: str
+    make: Callable[[Settings], Any]  # its form in kernels, a NamedTuple
+    defaults: Mapping[str, Any] = NOTHING  # settings that suit it, where the user says nothing
+    own: tuple[str, ...] = ()  # settings that not all algorithms have
+    fixed: Mapping[str, tuple[Any, str]] = NOTHING  # what a setting has to be, and why
+    check: Callable[[Settings], None] = allow  # raises PgfastError for what it can't serve
+    estimates: bool = True  # is what θ moves along an estimate of ∇J?

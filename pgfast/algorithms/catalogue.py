@@ -1,0 +1,22 @@
+"""All algorithms by name. A new one is a file beside this one, and a line here."""
+
+from __future__ import annotations
+
+from pgfast.algorithms.algorithm import Algorithm
+from pgfast.algorithms.exact import exact_algorithms
+from pgfast.algorithms.reinforce import REINFORCE
+from pgfast.errors import unknown
+from pgfast.settings import Settings
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "reinforce": REINFORCE,
+    **exact_algorithms(),
+}
+EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have
+
+
+def algorithm_of(settings: Settings) -> Algorithm:
+    """The one that settings name; raises PgfastError where there is none."""
+    if settings.algorithm not in ALGORITHMS:
+        raise unknown("algorithm", settings.algorithm, ALGORITHMS)
+    return ALGORITHMS[settings.algorithm]
