@@ -95,12 +95,12 @@ def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np
 def gaussian(model: Model, traits: Traits, theta: np.ndarray, obs: Any) -> Gaussian:
     """Means and standard deviations of real actions for each observation, (…, K), or (…) where an action is a float;
     raises PgfastError for an observation outside the space."""
-    policy, linear = model.policy, theta.ndim == 3  # log σ too
+    first, linear = model.policy.first, theta.ndim == 3  # log σ too
     rows = theta.T if model.sparse else theta
     weights, log_std = (rows[:, 0], rows[:, 1]) if linear else (rows[:, :-1], rows[:, -1])
-    mean = np.array(policy.middle) + _products(model, traits, weights, obs)
+    mean = np.array(first.middle) + _products(model, traits, weights, obs)
     deviation = _products(model, traits, log_std, obs) if linear else log_std
-    std = np.broadcast_to(np.array(policy.std0) * np.exp(deviation), mean.shape)
+    std = np.broadcast_to(np.array(first.std0) * np.exp(deviation), mean.shape)
     if isinstance(traits.action, tuple):
         return Gaussian(mean, std.copy())
     mean, std = mean[..., 0], std[..., 0]

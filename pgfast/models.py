@@ -26,7 +26,7 @@ from pgfast.kernels.traces import Sizes, Traces, preference_fields, trace_fields
 from pgfast.policies.clocks import Shared, Stationary, Timed
 from pgfast.policies.escort import Escort
 from pgfast.policies.family import Family, ordered_statistics
-from pgfast.policies.gaussian import Clipped, LinearGaussian
+from pgfast.policies.gaussian import Clipped, First, LinearGaussian
 from pgfast.policies.gaussian_deviation import DeviationGaussian
 from pgfast.policies.linear import LinearSoftmax
 from pgfast.policies.links import Direct, Tempered
@@ -275,30 +275,29 @@ def _state_action(env: Any, traits: Traits, settings: Settings, value_features: 
 
 def _gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     k, d = len(traits.low), features.n_features
-    policy = LinearGaussian(features, *_first_gaussian(env, traits, settings))
+    policy = LinearGaussian(features, _first_gaussian(env, traits, settings))
     p = k * (d + 1)
     return Model("gaussian", policy, (k, d + 1), p, k * d + 2 * k + 1, d, d, k, 2 * k, k, n_inputs=features.n_inputs)
 
 
 def _gaussian_linear_std(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     k, d = len(traits.low), features.n_features
-    policy = DeviationGaussian(features, *_first_gaussian(env, traits, settings))
+    policy = DeviationGaussian(features, _first_gaussian(env, traits, settings))
     p = 2 * k * d
     return Model("gaussian-linear-std", policy, (k, 2, d), p, p, d, d, k, 2 * k, k, n_inputs=features.n_inputs)
 
 
 def _sparse_gaussian(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     k, rows = len(traits.low), features.n_features + 1
-    policy = SparseGaussian(features, *_first_gaussian(env, traits, settings))
+    policy = SparseGaussian(features, _first_gaussian(env, traits, settings))
     return Model(
         "gaussian", policy, (rows, k), rows * k, 2 * k + 1, rows, 0, k, 2 * k, k,
         n_active=features.n_active, n_inputs=features.n_inputs,
     )  # fmt: skip
 
 
-def _first_gaussian(env: Any, traits: Traits, settings: Settings) -> tuple[Any, ...]:
-    """How actions get into the Box, its bounds, middle and first standard deviation of each number of an action, and
-    the entropy of that policy."""
+def _first_gaussian(env: Any, traits: Traits, settings: Settings) -> First:
+    """Around the middle of the Box, as wide as a uniform number between its bounds unless said otherwise."""
     largest = float(np.finfo(settings.precision).max)
     low, high = np.clip(traits.low, -largest, largest), np.clip(traits.high, -largest, largest)
     bounded = (low > -FAR) & (high < FAR)
@@ -315,7 +314,7 @@ def _first_gaussian(env: Any, traits: Traits, settings: Settings) -> tuple[Any, 
     k = len(std0)
     entropy0 = float(np.log(std0).sum()) + k / 2 * math.log(2 * math.pi * math.e)
     box = Squashed() if settings.squash else Clipped()
-    return box, _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0
+    return First(box, _numbers(low), _numbers(high), _numbers(middle), _numbers(std0), entropy0)
 
 
 def _numbers(array: np.ndarray) -> tuple[float, ...]:

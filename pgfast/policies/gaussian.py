@@ -110,27 +110,40 @@ class Clipped(NamedTuple):
         return clip(x, low, high)
 
 
-class LinearGaussian(NamedTuple):
-    """a_k ~ N(m_k + w_kᵀ x(s), (s_k exp ρ_k)²)."""
+class First(NamedTuple):
+    """What actions are drawn from where θ is 0, and how they get into the Box."""
 
-    features: Any
-    box: Any
+    box: Any  # `Clipped`, or `pgfast.policies.squashed.Squashed`
     low: tuple[float, ...]  # bounds of the Box, finite
     high: tuple[float, ...]
     middle: tuple[float, ...]  # m
     std0: tuple[float, ...]  # s
-    entropy0: float  # H where ρ = 0
+    entropy0: float  # H
+
+
+@leaf
+def draw_actions(n, deterministic, first, lanes, m):
+    """All numbers of the action from the means ``m.h``: as `sample`, or `take_mean`, has each."""
+    for k in range(m.h.shape[0]):
+        if deterministic == 1:
+            take_mean(n, k, first.box, first.low[k], first.high[k], lanes, m)
+        else:
+            sample(n, k, first.box, first.low[k], first.high[k], lanes, m)
+
+
+class LinearGaussian(NamedTuple):
+    """a_k ~ N(m_k + w_kᵀ x(s), (s_k exp ρ_k)²)."""
+
+    features: Any
+    first: First
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
         write(self.features, env, n, like, w, m.x)
         copy_rows(n, m.x, m.v)
         for k in range(m.h.shape[0]):
-            write_product(n, k, k, self.middle[k], m.theta, m.x, m.h)
-            if deterministic == 1:
-                take_mean(n, k, self.box, self.low[k], self.high[k], lanes, m)
-            else:
-                sample(n, k, self.box, self.low[k], self.high[k], lanes, m)
+            write_product(n, k, k, self.first.middle[k], m.theta, m.x, m.h)
+        draw_actions(n, deterministic, self.first, lanes, m)
         sum_entropy(n, lanes, m)
 
     def score(self, i, r, coefficients, m):
@@ -152,19 +165,19 @@ class LinearGaussian(NamedTuple):
             m.gradient[r, i] = share[i] * m.g[r, i]
 
     def prepare_lane(self, i, share, m):
-        prepare_lane(i, m.x.shape[0], self.std0, self.entropy0, share, m.full, m.theta)
+        prepare_lane(i, m.x.shape[0], self.first.std0, self.first.entropy0, share, m.full, m.theta)
 
     def prepare(self, learner, run, room):
         runs, at, d = learner.runs, learner.prepared_at, self.features.n_features
         size = learner.n_theta // (d + 1)
-        entropy = self.entropy0
+        entropy = self.first.entropy0
         for k in range(size):
             row = k * (d + 1)
             for j in range(d):
                 runs[run, at + k * d + j] = runs[run, row + j]
             rho = runs[run, row + d]
-            runs[run, at + size * d + k] = finite(self.std0[k] * exp(rho))
-            runs[run, at + size * d + size + k] = finite(exp(-rho) / self.std0[k])
+            runs[run, at + size * d + k] = finite(self.first.std0[k] * exp(rho))
+            runs[run, at + size * d + size + k] = finite(exp(-rho) / self.first.std0[k])
             entropy += rho
         runs[run, at + size * d + 2 * size] = finite(entropy)
 
@@ -173,10 +186,10 @@ class LinearGaussian(NamedTuple):
         d = self.features.n_features
         for k in range(memory.drawn.shape[2]):
             row = k * (d + 1)
-            mean, rho = self.middle[k], learner.runs[run, row + d]
+            mean, rho = self.first.middle[k], learner.runs[run, row + d]
             for j in range(d):
                 mean = fma(learner.runs[run, row + j], memory.x[i, t, j], mean)
-            inverse = finite(exp(-rho) / self.std0[k])
+            inverse = finite(exp(-rho) / self.first.std0[k])
             z = (memory.drawn[i, t, k] - mean) * inverse
             for j in range(d):
                 room.numbers[row + j] = scale * z * inverse * memory.x[i, t, j]

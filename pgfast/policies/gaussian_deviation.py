@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import fma, lane_kernel
-from pgfast.policies.gaussian import take_mean, weigh_deviations, write_product
+from pgfast.policies.gaussian import First, take_mean, weigh_deviations, write_product
 from pgfast.policies.linear import copy_rows
 from pgfast.policies.softmax import finite, fit
 from pgfast.protocol import into_box, write
@@ -47,12 +47,7 @@ class DeviationGaussian(NamedTuple):
     """a_k ~ N(m_k + w_kᵀ x(s), (s_k exp ρ_kᵀ x(s))²)."""
 
     features: Any
-    box: Any
-    low: tuple[float, ...]  # bounds of the Box, finite
-    high: tuple[float, ...]
-    middle: tuple[float, ...]  # m
-    std0: tuple[float, ...]  # s
-    entropy0: float  # H where ρ = 0
+    first: First
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
@@ -60,14 +55,14 @@ class DeviationGaussian(NamedTuple):
         write(self.features, env, n, like, w, m.x)
         copy_rows(n, m.x, m.v)
         for k in range(size):
-            write_product(n, 2 * k, k, self.middle[k], m.theta, m.x, m.h)
+            write_product(n, 2 * k, k, self.first.middle[k], m.theta, m.x, m.h)
             write_product(n, 2 * k + 1, size + k, 0.0, m.theta, m.x, m.c)
-        sum_entropies(n, self.entropy0, lanes, m)
+        sum_entropies(n, self.first.entropy0, lanes, m)
         for k in range(size):
             if deterministic == 1:
-                take_mean(n, k, self.box, self.low[k], self.high[k], lanes, m)
+                take_mean(n, k, self.first.box, self.first.low[k], self.first.high[k], lanes, m)
             else:
-                sample(n, k, self.std0[k], self.box, self.low[k], self.high[k], lanes, m)
+                sample(n, k, self.first.std0[k], self.first.box, self.first.low[k], self.first.high[k], lanes, m)
 
     def score(self, i, r, coefficients, m):
         """Row (k, part, j) of the sum in lane i: the coefficient of μ_k or ρ_k times x_j."""
@@ -100,11 +95,11 @@ class DeviationGaussian(NamedTuple):
         d = self.features.n_features
         for k in range(memory.drawn.shape[2]):
             row = 2 * k * d
-            mean, rho = self.middle[k], 0.0
+            mean, rho = self.first.middle[k], 0.0
             for j in range(d):
                 mean = fma(learner.runs[run, row + j], memory.x[i, t, j], mean)
                 rho = fma(learner.runs[run, row + d + j], memory.x[i, t, j], rho)
-            inverse = finite(exp(-rho) / self.std0[k])
+            inverse = finite(exp(-rho) / self.first.std0[k])
             z = (memory.drawn[i, t, k] - mean) * inverse
             for j in range(d):
                 room.numbers[row + j] = scale * z * inverse * memory.x[i, t, j]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import gather_kernel, lane_kernel, leaf
-from pgfast.policies.gaussian import sample, sum_entropy, take_mean, weigh_deviations
+from pgfast.policies.gaussian import First, draw_actions, sum_entropy, weigh_deviations
 from pgfast.policies.softmax import choose, entropy_coefficients, finite, score_preferences, unmarked
 from pgfast.protocol import activate
 from pgfast.vmath import exp, times
@@ -115,23 +115,15 @@ class SparseGaussian(NamedTuple):
     """a_k ~ N(m_k + Σ_j θ[j, k] over the active features j, (s_k exp ρ_k)²); θ (D + 1, K), the last row ρ."""
 
     features: Any
-    box: Any
-    low: tuple[float, ...]  # as of `pgfast.policies.gaussian.LinearGaussian`
-    high: tuple[float, ...]
-    middle: tuple[float, ...]
-    std0: tuple[float, ...]
-    entropy0: float
+    first: First
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
         size = m.h.shape[0]
         find_active(self.features, env, n, like, w, size, learner)
         for k in range(size):
-            add_number(n, self.middle[k], m.h[k])
-            if deterministic == 1:
-                take_mean(n, k, self.box, self.low[k], self.high[k], lanes, m)
-            else:
-                sample(n, k, self.box, self.low[k], self.high[k], lanes, m)
+            add_number(n, self.first.middle[k], m.h[k])
+        draw_actions(n, deterministic, self.first, lanes, m)
         sum_entropy(n, lanes, m)
 
     def weigh_entropy(self, n, scale, lanes, m):
@@ -143,12 +135,12 @@ class SparseGaussian(NamedTuple):
 
     def prepare(self, learner, run, room):
         """σ (K), 1/σ (K) and H."""
-        runs, at, size = learner.runs, learner.prepared_at, len(self.std0)
-        rho_at, entropy = self.features.n_features * size, self.entropy0
+        runs, at, size = learner.runs, learner.prepared_at, len(self.first.std0)
+        rho_at, entropy = self.features.n_features * size, self.first.entropy0
         for k in range(size):
             rho = runs[run, rho_at + k]
-            runs[run, at + k] = finite(self.std0[k] * exp(rho))
-            runs[run, at + size + k] = finite(exp(-rho) / self.std0[k])
+            runs[run, at + k] = finite(self.first.std0[k] * exp(rho))
+            runs[run, at + size + k] = finite(exp(-rho) / self.first.std0[k])
             entropy += rho
         runs[run, at + 2 * size] = finite(entropy)
 
@@ -157,8 +149,8 @@ class SparseGaussian(NamedTuple):
         size = memory.drawn.shape[2]
         rho_at = self.features.n_features * size
         for b in range(size):
-            mean = self.middle[b] + sum_of_row(learner, run, memory.x, i, t, size, b)
-            inverse = finite(exp(-learner.runs[run, rho_at + b]) / self.std0[b])
+            mean = self.first.middle[b] + sum_of_row(learner, run, memory.x, i, t, size, b)
+            inverse = finite(exp(-learner.runs[run, rho_at + b]) / self.first.std0[b])
             z = (memory.drawn[i, t, b] - mean) * inverse
             for k in range(memory.x.shape[2]):
                 room.numbers[memory.x[i, t, k] * size + b] = scale * z * inverse
