@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgfast._bench.words import many
+from pgfast.figures import new_figure, save
 
 OURS = ("#1f5fa8", "#1b998b")  # double, single precision
 THEIRS = ("#c2571a", "#8e44ad", "#b8860b", "#2b8a3e", "#c0392b", "#7f5539", "#d6569d")
@@ -98,11 +99,7 @@ def _ratios(row: dict[str, Any]) -> dict[str, Point]:
 
 
 def _figure(data: dict[str, Any], lines: int, series: int, widths: tuple[float, ...]) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 1.7 + lines * (0.33 + 0.055 * series)), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9.0, 1.7 + lines * (0.33 + 0.055 * series))
     axes = figure.subplots(1, len(widths), sharey=True, squeeze=False, width_ratios=widths)[0]
     figure.suptitle(f"Training: {data['machine']['processor']}, {data['machine']['date']}", fontsize=10)
     return figure, axes
@@ -129,7 +126,7 @@ def _finish(figure: Any, axes: Any, file: Path) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.savefig(file)
+    save(figure, file)
 
 
 def _scale(axes: Any, values: list[float]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pgfast._bench.drift import Drift
 from pgfast.engine import Engine
+from pgfast.figures import new_figure, save
 from pgfast.training import default_threads
 
 DEARER = 1.5  # than the plateau: there the curve bends
@@ -147,14 +148,11 @@ def _crossing(points: Sequence[Point], level: float) -> float | None:
 
 def draw(measured: dict[str, list[Point]], file: Path) -> None:
     """One panel for each curve: medians, ranges, and the bends."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, NullLocator
 
     columns = min(4, len(measured))
     rows = -(-len(measured) // columns)
-    figure = Figure(figsize=(3.6 * columns, 3.1 * rows), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.6 * columns, 3.1 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).reshape(-1)
     for axes, (name, points) in zip(panels, measured.items(), strict=False):
         x, found = [p.x for p in points], bends(points)
@@ -175,7 +173,7 @@ def draw(measured: dict[str, list[Point]], file: Path) -> None:
         axes.set_axis_off()
     figure.supylabel("ns a step, of one thread")
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+    save(figure, file)
 
 
 def show(measured: dict[str, list[Point]]) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-import pgfast.gym  # noqa: F401  registers pgfast/CartPole-v1
+from pgfast.gym import NAMESPACE
 
 SIZES = 1, 64, 1024
 STEPS = 4096  # of all sub-environments together that one timing takes, and of one at least TURNS
 TURNS = 64
 WAYS = {  # name: id, and how Gymnasium makes many of it
-    "pgfast": ("pgfast/CartPole-v1", "vector_entry_point"),
+    "pgfast": (f"{NAMESPACE}/CartPole-v1", "vector_entry_point"),
     "Gymnasium, NumPy": ("CartPole-v1", "vector_entry_point"),
     "Gymnasium, one by one": ("CartPole-v1", "sync"),
 }

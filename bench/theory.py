@@ -17,7 +17,7 @@ import numpy as np
 
 from pgfast._bench import convergence as theory
 from pgfast._bench.convergence import Decline
-from pgfast.charts import new_figure, save, tidy
+from pgfast.figures import new_figure, save, tidy
 
 GAMMA, FAR_GAMMA, TAU = 0.5, 0.9, 0.2  # of problems that plain gradients learn, and natural ones; entropy's weight
 REWARDS = (1.0, 0.8, 0.1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pgfast.drawing import image
-from pgfast.errors import PgfastError
+from pgfast.figures import new_figure, save, tidy
 
 if TYPE_CHECKING:
     from pgfast.comparison import Line
@@ -21,30 +21,6 @@ _COLORS = ("#1f5fa8", "#c2571a", "#3a8a4d", "#7b4fa3", "#8a6d3b", "#b3446c")
 _LEGIBLE = 0.07  # side of a tile with room for a number
 _PATH = "#d1281e"
 _DASHES = ("-", "--", ":", "-.")
-
-
-def new_figure(width: float, height: float) -> Any:
-    """An empty figure, in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def save(figure: Any, file: Path) -> None:
-    """Write a figure; raises PgfastError where that can't be."""
-    try:
-        figure.savefig(file)
-    except (OSError, ValueError) as error:
-        raise PgfastError(f"The picture can't be written to {str(file)!r}: {error}.") from None
-
-
-def tidy(axes: Any) -> None:
-    """No box around, a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
 
 
 def draw_gradients(file: Path, found: GradientCheck, title: str) -> None:

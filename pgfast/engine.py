@@ -185,7 +185,7 @@ class Engine:
     @property
     def optimum(self) -> float | None:
         """The best mean return within reach, where it is known: of a policy that knows the time where this one does."""
-        return self._optimum_in_time() if self.model.horizon else self.reach.optimum
+        return self._optimum_in_time if self.model.horizon else self.reach.optimum
 
     @cached_property
     def reach(self) -> Reach:
@@ -196,6 +196,7 @@ class Engine:
         any_policy = self.model.name in ("tabular", "escort") or isinstance(features, OneHot)
         return reach(self.source, self.traits, any_policy)
 
+    @cached_property
     def _optimum_in_time(self) -> float | None:
         """The best mean return of a policy that knows the time, where the model is known."""
         from pgfast import exact

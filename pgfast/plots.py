@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from pgfast.figures import new_figure, save, tidy
 from pgfast.results import Curve, t_quantile
 
 _LINE, _BAND, _OPTIMUM = "#1f5fa8", "#1f5fa833", "#c2571a"
@@ -15,11 +16,7 @@ _LINE, _BAND, _OPTIMUM = "#1f5fa8", "#1f5fa833", "#c2571a"
 def draw_curve(file: Path | IO[bytes], curve: Curve, title: str, optimum: float | None) -> None:
     """The learning curve: mean return over runs with a 95 % band of that mean (of one run: of the mean of the episodes
     between two points), and the optimum as a line."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.4), dpi=130)
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.2, 4.4, layout=None)
     axes = figure.add_axes((0.11, 0.12, 0.86, 0.79))
     shown = np.isfinite(curve.mean_return).any(axis=0)
     x, mean, half = curve.episode[shown], *(a[shown] for a in _mean_and_band(curve))
@@ -31,10 +28,9 @@ def draw_curve(file: Path | IO[bytes], curve: Curve, title: str, optimum: float 
     _limits(axes, mean, half, optimum)
     axes.set(title=title, xlabel="episodes", ylabel="undiscounted return")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    tidy(axes)
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(file)
+    save(figure, file)
 
 
 def _mean_and_band(curve: Curve) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-import pgfast.gym  # noqa: F401  registers our own
 from pgfast import Engine, PgfastError, check, make
 from pgfast.environments import definition, find
 from pgfast.facts import description
+from pgfast.gym import NAMESPACE
 
 STILL = """\
 import gymnasium
@@ -61,7 +61,7 @@ def test_a_time_limit_of_its_own_is_kept(tmp_path: Path) -> None:
 def test_our_own_are_known_by_the_ids_that_they_have_there() -> None:
     assert find("pgfast/FrozenLake-v1", {"is_slippery": False}) == find("FrozenLake-v1", {"is_slippery": False})
     assert definition("pgfast/CartPole-v1") is definition("CartPole-v1")
-    assert find(gymnasium.make("pgfast/Chain")).name == "Chain"
+    assert find(gymnasium.make(f"{NAMESPACE}/Chain")).name == "Chain"
     shorter = find(gymnasium.make("pgfast/CartPole-v1", max_episode_steps=50))
     assert (shorter.name, shorter.parameters) == ("CartPole-v1", {"max_steps": 50})
     assert find(gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make("pgfast/Chain"))).foreign is not None

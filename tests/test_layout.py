@@ -45,6 +45,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["agent", "checker", "engine", "facts", "gym"],
     ["estimates"],
     ["comparison", "gradcheck", "landscape"],
+    ["figures"],
     ["charts", "painter", "plots", "run_folder", "workloads"],
     ["_bench"],
     ["cli"],

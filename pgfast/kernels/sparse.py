@@ -17,10 +17,10 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf, short
 from pgfast.kernels.accounts import see
-from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, TURN, Field, settle_lane
+from pgfast.kernels.lanes import TURN, Field, settle_lane
 from pgfast.kernels.learner import update
 from pgfast.kernels.statistics import CREDITED
-from pgfast.kernels.tables import earliest, steps_of
+from pgfast.kernels.tables import is_full, steps_of
 from pgfast.kernels.traces import Sizes, preference_fields, zero
 from pgfast.policies.softmax import fit
 from pgfast.protocol import weigh_entropy
@@ -163,8 +163,7 @@ class Sparse(NamedTuple):
             write_down(n, row, m.q, self.q)
         for i in range(n):
             self.reward[i, row] = lanes.reward[i]
-        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
-        return full, waiting
+        return 1 if is_full(turn, self.powers.shape[0], lanes, m) else 0, waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""

@@ -115,6 +115,12 @@ def earliest(n, m):
 
 
 @leaf
+def is_full(turn, size, lanes, m):
+    """Has a ring of `size` turns no room for the steps until a kernel can return?"""
+    return turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > size
+
+
+@leaf
 def see_episode(tape, i, w, accounts, account):
     """List the states of the episode in lane i."""
     share, count, path = 1.0 / tape.n_actions, accounts.seen[account, 0], trail(w.memory, i)
@@ -199,8 +205,7 @@ class Table(NamedTuple):
         waiting = settle(n, algorithm, lanes)
         some = record(n, turn, self.last, m, lanes, self.index)
         record_rewards(n, turn, some, self, lanes.reward)
-        full = 1 if turn + 1 + MOST_SHARING - earliest(lanes.control[ACTIVE], m) > self.powers.shape[0] else 0
-        return full, waiting
+        return 1 if is_full(turn, self.powers.shape[0], lanes, m) else 0, waiting
 
     def begin(self, w, i):
         """Start an episode in lane i."""
