@@ -19,7 +19,19 @@ from pgfast._bench.contest import PATIENCE
 from pgfast._bench.peers import PEERS
 from pgfast._bench.pictures import draw, draw_ratios
 from pgfast._bench.report import bench
-from pgfast._bench.words import between, compiling, digits, is_part, megabytes, number, rounds, times
+from pgfast._bench.words import (
+    between,
+    compiling,
+    digits,
+    in_words,
+    is_part,
+    megabytes,
+    number,
+    rounds,
+    table,
+    times,
+    where,
+)
 from pgfast.kernels.lanes import PRECISIONS
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS
@@ -74,7 +86,7 @@ def write(data: dict[str, Any], folder: Path, command: str) -> None:
     (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8")
     parts = [
         "# Results",
-        _where(data, command),
+        where(data, f"Written by `{command}` on {data['machine']['date']}; {data['rounds']} rounds."),
         _bars(data),
         _ratios(data),
         _costs(data),
@@ -82,18 +94,8 @@ def write(data: dict[str, Any], folder: Path, command: str) -> None:
         _stages(data),
         _peers(data),
     ]
-    parts += ["## How it was measured", HOW, "## Versions", _versions(data)]
+    parts += ["## How it was measured", HOW, "## Versions", in_words(data["versions"])]
     (folder / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
-
-
-def _where(data: dict[str, Any], command: str) -> str:
-    m = data["machine"]
-    memory = f", {m['memory_bytes'] / 2**30:.0f} GiB" if m["memory_bytes"] else ""
-    load = f" Load average at the start: {m['load']:.2f}." if m["load"] is not None else ""
-    return (
-        f"Written by `{command}` on {m['date']}; {data['rounds']} rounds.\n\n{m['processor']}, vectors of "
-        f"{m['vector_bits']} bits, {m['processors']} processors{memory}, {m['system']}.{load}"
-    )
 
 
 def _bars(data: dict[str, Any]) -> str:
@@ -102,7 +104,7 @@ def _bars(data: dict[str, Any]) -> str:
          "reached" if b["reached"] else "not reached")
         for b in data["bars"]
     ]  # fmt: skip
-    return f"## Bars\n\n{_table(('pgfast, per step', 'times as fast', 'bar', ''), rows)}"
+    return f"## Bars\n\n{table(('pgfast, per step', 'times as fast', 'bar', ''), rows)}"
 
 
 def _ratios(data: dict[str, Any]) -> str:
@@ -121,7 +123,7 @@ def _ratios(data: dict[str, Any]) -> str:
             for workload, precision in dict.fromkeys(key[:2] for key in seen)
         ]
         if lines:
-            text += f"\n\n{_table(('workload', 'precision', *names), lines)}"
+            text += f"\n\n{table(('workload', 'precision', *names), lines)}"
     return f"{text}\n\n![How many times as fast pgfast is](images/ratios.png)"
 
 
@@ -145,7 +147,7 @@ def _costs(data: dict[str, Any]) -> str:
         "return",
         "goal",
     ]
-    return f"## Cost of a step\n\n{_table(heads, rows)}\n\n![Nanoseconds a step](images/cost.png)"
+    return f"## Cost of a step\n\n{table(heads, rows)}\n\n![Nanoseconds a step](images/cost.png)"
 
 
 def _cost(row: dict[str, Any]) -> tuple[str, str, str]:
@@ -163,7 +165,7 @@ def _beside(data: dict[str, Any]) -> str:
         for row in data["workloads"]
     ]  # fmt: skip
     heads = ("workload", "precision", "threads", "compile", "load", "run", "episodes/s", "peak memory", "10x episodes")
-    return f"## Before the first step, and memory\n\n{_table(heads, rows)}"
+    return f"## Before the first step, and memory\n\n{table(heads, rows)}"
 
 
 def _stages(data: dict[str, Any]) -> str:
@@ -174,7 +176,7 @@ def _stages(data: dict[str, Any]) -> str:
         "those before it; the rest is ends and starts of episodes, with tables the way back over them, updates, "
         "statistics, idle lanes."
     )
-    return f"## Where the time goes\n\n{about}\n\n{_table(stages.HEADS, data['stages'])}"
+    return f"## Where the time goes\n\n{about}\n\n{table(stages.HEADS, data['stages'])}"
 
 
 def _peers(data: dict[str, Any]) -> str:
@@ -182,15 +184,6 @@ def _peers(data: dict[str, Any]) -> str:
     lines = [f"- {name}: {title}" for name, title in titles]
     lines += [f"- {m['peer']}: not run ({m.get('install') or m['trouble']})" for m in data["missing"]]
     return "## Peers\n\n" + "\n".join(lines) if lines else ""
-
-
-def _versions(data: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version.removeprefix(f'{name} ')}" for name, version in data["versions"].items())
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = list(heads)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *map(list, rows)))
 
 
 def main() -> None:

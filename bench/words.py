@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -50,3 +51,25 @@ def number(value: float | None) -> str:
 
 def megabytes(count: int | None, sign: str = "") -> str:
     return "not known" if count is None else f"{count / 1e6:{sign}.1f} MB"
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """In Markdown."""
+    heads = list(heads)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *map(list, rows)))
+
+
+def where(data: dict[str, Any], written: str) -> str:
+    """What has written a page, and on what machine."""
+    m = data["machine"]
+    memory = f", {m['memory_bytes'] / 2**30:.0f} GiB" if m["memory_bytes"] else ""
+    load = f" Load average at the start: {m['load']:.2f}." if m["load"] is not None else ""
+    return (
+        f"{written}\n\n{m['processor']}, vectors of {m['vector_bits']} bits, {m['processors']} processors{memory}, "
+        f"{m['system']}.{load}"
+    )
+
+
+def in_words(versions: dict[str, str]) -> str:
+    """``numpy 2.4, gymnasium 1.3``."""
+    return ", ".join(f"{name} {version.removeprefix(f'{name} ')}" for name, version in versions.items())
