@@ -56,8 +56,8 @@ def bench(
 
 
 def _kinds(workload: Workload, precisions: Sequence[str]) -> Sequence[str]:
-    """The precisions that differ: a tabular policy's lanes compute nothing, and its sums are double in any case."""
-    return ["float64"] if workload.settings["policy"] == "tabular" else precisions
+    """Those of the precisions that differ, or double where none of them would."""
+    return [p for p in precisions if p in workload.precisions] or ["float64"]
 
 
 def _acquainted(peers: Collection[str], say: Say) -> tuple[list[Known], list[dict[str, str]]]:

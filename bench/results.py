@@ -68,14 +68,11 @@ def measure(names: Iterable[str], count: int) -> dict[str, Any]:
     data["stages"] = [
         row
         for precision in PRECISIONS
-        for row in stages.rows([n for n in stages.SHOWN if n in names and _has(n, precision)], precision)
+        for row in stages.rows(
+            [n for n in stages.SHOWN if n in names and precision in WORKLOADS[n].precisions], precision
+        )
     ]
     return data
-
-
-def _has(name: str, precision: str) -> bool:
-    """Tables are looked up in double precision only."""
-    return precision == "float64" or WORKLOADS[name].settings["policy"] != "tabular"
 
 
 def write(data: dict[str, Any], folder: Path, command: str) -> None:

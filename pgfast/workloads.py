@@ -14,6 +14,8 @@ _CARTPOLE = {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "ba
 _LAKE = {"policy": "tabular", "gamma": 1.0, "baseline": "mean", **_SGD}
 _TAXI = {"policy": "tabular", "batch": 256, "gamma": 0.99, "baseline": "value", "entropy": 0.05}
 _GARNET = {"policy": "tabular", "batch": 4096, "gamma": 0.9, "baseline": "mean", **_SGD}
+_CAR = {"features": "tiles", "batch": 64, "gamma": 0.995, "baseline": "value", "horizon": 5000}
+_PENDULUM = {"features": "tiles", "batch": 64, "gamma": 0.95, "baseline": "value"}
 _CORRIDOR = {"policy": "state-action", "batch": 1, "gamma": 1.0, "baseline": "none", **_SGD, "lr": 2.0**-12} | {
     "theta0": [math.log(19.0), 0.0]  # P(right) = 0.05
 }
@@ -34,6 +36,12 @@ class Workload:
         return Engine(self.found, seed=seed, **{**self.settings, **changed})
 
     @property
+    def precisions(self) -> tuple[str, ...]:
+        """Those that differ: of tables and tiles lanes look numbers up and compute little, in double in any case."""
+        looked_up = self.settings.get("policy") == "tabular" or self.settings.get("features") == "tiles"
+        return ("float64",) if looked_up else ("float64", "float32")
+
+    @property
     def found(self) -> str:
         """The environment's id, or its path on this machine."""
         return str(packaged_folder("bench") / self.env) if self.env.endswith(".py") else self.env
@@ -50,6 +58,8 @@ _ALL = (
     ),
     Workload("corridor", "ShortCorridor", 1000, -13.0, {**_CORRIDOR, "runs": 1000}),
     Workload("corridor-1", "ShortCorridor", 1_000_000, -13.0, _CORRIDOR),
+    Workload("mountain-car", "MountainCar-v0", 64 * 640, -135.0, {**_CAR, "lr": 0.01, "lr_value": 20.0}),
+    Workload("pendulum", "Pendulum-v1", 64 * 320, -300.0, {**_PENDULUM, "lr": 0.01, "lr_value": 2.0}),
     Workload("user-file", "my_cartpole.py", 256 * 240, 400.0, _CARTPOLE),
     Workload("user-branches", "my_branching_cartpole.py", 256 * 240, 400.0, _CARTPOLE),
 )
