@@ -82,6 +82,9 @@ def _count(number: int | None, dimensions: Any) -> str:
 def info(
     env: Env,
     env_parameters: Parameters = None,
+    algorithm: Annotated[str, typer.Option(metavar="NAME", help="Show the settings of training by this one.")] = (
+        "reinforce"
+    ),
     image: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Write a picture of where an episode begins.")
     ] = None,
@@ -91,6 +94,7 @@ def info(
 ) -> None:
     """Describe an environment. Shows parameters, spaces, time limit and optimum, what it looks like, and the settings
     it is trained with."""
+    from pgfast.algorithms.catalogue import ALGORITHMS, EVERY
     from pgfast.collection import BUNDLED, family
     from pgfast.engine import Engine
     from pgfast.environments import definition
@@ -98,12 +102,13 @@ def info(
     from pgfast.models import OF_POLICIES
     from pgfast.random import make_key
 
-    engine = Engine(env, env_parameters=parameters(env_parameters))
+    engine = Engine(env, algorithm=algorithm, env_parameters=parameters(env_parameters))
     source, traits, cls = engine.source, engine.traits, definition(env)
     first = source.env.reset(make_key()) if source.foreign is None else None
     if image is not None:
         _draw(source, first, image)
     others = {choice for choice, policies in OF_POLICIES.items() if engine.model.name not in policies}
+    others |= EVERY - set(ALGORITHMS[algorithm].own)
     idle = {"env", "env_parameters", *others}  # settings that say nothing here
     data = {
         "env": env,
