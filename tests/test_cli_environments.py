@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import answer, answer_here, here, pgfast
-from commands import answer, answer_here, here, pgfast
+from commands import answer_here as answer
+from commands import here as pgfast
 from PIL import Image
 from user_files import GOOD, RETURN
 
@@ -59,9 +59,9 @@ def test_info() -> None:
     assert (said["source"], said["picture"], said["image"]) == ("Sutton & Barto", None, None)
     assert "switched" in pgfast("info", "ShortCorridor").stdout
     assert answer("info", "FrozenLake8x8-v1")["parameters"]["map_name"] == "8x8"
-    exact = answer_here("info", "ShortCorridor", "--algorithm", "exact-npg")["settings"]
+    exact = answer("info", "ShortCorridor", "--algorithm", "exact-npg")["settings"]
     assert (exact["algorithm"], exact["lr"], exact["baseline"]) == ("exact-npg", 1.0, "none")
-    assert "There is no algorithm 'exact'" in here("info", "ShortCorridor", "--algorithm", "exact").stderr
+    assert "There is no algorithm 'exact'" in pgfast("info", "ShortCorridor", "--algorithm", "exact").stderr
 
 
 def test_pictures(tmp_path: Path) -> None:
