@@ -87,3 +87,8 @@ weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight, entry
 # step rule
 change = hook("change")  # (rule, g, m, v, β₁, β₂, c1, c2) -> Δθ / α, m, v
 correction = hook("correction")  # (rule, decay) -> c
+
+# step sizes
+scale = hook("scale")  # (schedule, updates, episodes) -> factor of the step sizes
+shorten = hook("shorten")  # (bound, numbers, spans, at, entries)
+shorten_all = hook("shorten_all")  # (bound, n, gradient), all lanes at once

@@ -229,7 +229,7 @@ SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many
 COMMON = {"optimizer": "sgd", "baseline": "none", "gamma": 0.9, "lr_value": 0.05, "seed": 2**40 + 11}
 
 
-def engine(problem: str, schedule: str, **changes) -> Engine:
+def engine(problem: str, schedule: str, /, **changes) -> Engine:
     """A fresh engine for a problem."""
     return Engine(**{**COMMON, **PROBLEMS[problem], **SCHEDULES[schedule], **changes})
 

@@ -162,6 +162,23 @@ class StepRule:
         return (self.m / (1 - s.momentum**self.t)) / (np.sqrt(self.v / (1 - s.beta2**self.t)) + s.epsilon)
 
 
+def scheduled(settings, updates, episodes):
+    """What step sizes are multiplied by, after so many updates and episodes."""
+    decayed = 1.0 + updates / settings.schedule_updates
+    return {
+        "constant": 1.0,
+        "linear": max(0.0, 1.0 - episodes / settings.episodes),
+        "inverse": 1.0 / decayed,
+        "robbins-monro": decayed**-settings.schedule_power,
+    }[settings.schedule]
+
+
+def shortened(gradient, max_norm):
+    """A gradient, its norm not larger than `max_norm`."""
+    norm = np.linalg.norm(gradient)
+    return gradient if max_norm is None or norm <= max_norm else gradient * (max_norm / norm)
+
+
 @dataclass
 class Numbers:
     """What the policy draws with at time t of an episode: where the environment leaves a number, it takes that too."""
@@ -246,11 +263,12 @@ class Trainer:
 
     def move(self, gradient, value_gradient, done):
         """θ and w take a step each."""
-        s = self.settings
+        s, scale = self.settings, scheduled(self.settings, len(self.moves), done)
         self.moves.append((done, float(gradient @ gradient)))
-        self.theta = self.theta + s.lr * self.rule.step(gradient)
+        self.theta = self.theta + scale * s.lr * self.rule.step(shortened(gradient, s.max_norm))
         if s.baseline == "value":
-            self.weights = self.weights + s.lr_value * self.value_rule.step(value_gradient)
+            step = self.value_rule.step(shortened(value_gradient, s.max_norm))
+            self.weights = self.weights + scale * s.lr_value * step
 
     def update(self, batch, done):
         """One step along the mean of the batch's estimates."""
