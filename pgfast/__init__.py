@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
     from pgfast.functions import maximise
+    from pgfast.off_policy import OffPolicy
     from pgfast.random import Key, make_key, normal, randint, uniform
+    from pgfast.recording import Recording, record
     from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
     from pgfast.stepwise import gaussian, softmax
     from pgfast.tables import TabularMDP
@@ -26,7 +28,9 @@ _HOMES = {
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
     "pgfast.functions": ("maximise",),
+    "pgfast.off_policy": ("OffPolicy",),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
+    "pgfast.recording": ("Recording", "record"),
     "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
     "pgfast.stepwise": ("gaussian", "softmax"),
     "pgfast.tables": ("TabularMDP",),
@@ -41,8 +45,10 @@ __all__ = [
     "Gaussian",
     "Interval",
     "Key",
+    "OffPolicy",
     "PgfastError",
     "Progress",
+    "Recording",
     "Report",
     "TabularMDP",
     "Training",
@@ -56,6 +62,7 @@ __all__ = [
     "maximise",
     "normal",
     "randint",
+    "record",
     "sin",
     "softmax",
     "sqrt",
