@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pgfast.engine import Engine
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
+    from pgfast.features.index_hash import IndexHashTable
     from pgfast.functions import maximise
     from pgfast.off_policy import OffPolicy
     from pgfast.random import Key, make_key, normal, randint, uniform
@@ -27,6 +28,7 @@ _HOMES = {
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
+    "pgfast.features.index_hash": ("IndexHashTable",),
     "pgfast.functions": ("maximise",),
     "pgfast.off_policy": ("OffPolicy",),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
@@ -43,6 +45,7 @@ __all__ = [
     "EnvironmentFault",
     "Evaluation",
     "Gaussian",
+    "IndexHashTable",
     "Interval",
     "Key",
     "OffPolicy",

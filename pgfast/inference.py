@@ -66,7 +66,7 @@ def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: 
         rows = theta.reshape(model.n_states, -1)[policy.clock.rows_of(seen, time)]
     else:
         rows = linear_part(model, env, traits, theta, obs)
-    return np.asarray(rows if model.sparse else policy.link.preferences(rows))
+    return np.asarray(policy.link.preferences(rows))
 
 
 def linear_part(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:

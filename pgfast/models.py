@@ -246,17 +246,16 @@ def _linear(env: Any, traits: Traits, settings: Settings, features: Any) -> Mode
 
 def _sparse(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     """The policy of features of which few are active; raises PgfastError for what it can't be."""
-    if settings.policy == "gaussian-linear-std" or settings.temperature != 1.0:
-        which = "temperature" if settings.temperature != 1.0 else "policy"
+    if settings.policy == "gaussian-linear-std":
         raise PgfastError(
-            f"{which} is {getattr(settings, which)!r}, which features {settings.features!r} don't have: leave it out, "
-            f"or choose others."
+            f"policy is 'gaussian-linear-std', which features {settings.features!r} don't have: choose 'gaussian', or "
+            f"other features."
         )
     if not traits.n_actions:
         return _sparse_gaussian(env, traits, settings, features)
     d, a = features.n_features, traits.n_actions
     return Model(
-        "linear", SparseSoftmax(features, a), (d, a), d * a, 0, d, 0, a, a,
+        "linear", SparseSoftmax(features, a, _softmax_link(settings)), (d, a), d * a, 0, d, 0, a, a,
         n_active=features.n_active, n_inputs=features.n_inputs,
     )  # fmt: skip
 
