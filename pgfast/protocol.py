@@ -31,7 +31,7 @@ seed = hook("seed")  # (plan, i) -> k0, k1 of lane i
 # feature maps
 write = hook("write")  # (map, env, n, like, w, x)
 activate = hook("activate")  # (map, env, n, like, w, active) -> how many of what is observed are no numbers
-write_all = hook("write_all")  # (map, env, n, like, state, state_int, x)
+write_all = hook("write_all")  # (map, env, n, like, w, x)
 
 # actions of a kind
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)

@@ -82,8 +82,8 @@ class Features:
             return np.kron(self.v(observation, t), np.eye(self.width))
         if "gaussian" in self.name:
             return self.v(observation)
-        if self.name == "linear":
-            return np.kron(np.eye(n), self.v(observation))
+        if self.name in ("linear", "exponential-family"):
+            return np.kron(np.eye(self.engine.model.shape[0]), self.v(observation))
         if hasattr(self.env, "features"):
             return np.array([self.env.features(observation, first + b) for b in range(n)], float)
         return np.eye(n)

@@ -19,6 +19,7 @@ CASES = {  # problem, where lanes are what, settings
     "linear runs": ("linear", "runs", {**VALUE, **SLOW, **SHORT}),
     "linear runs, adam": ("linear", "runs", {**VALUE, **LINEAR, **SHORT, "optimizer": "adam"}),
     "linear in_loop": ("linear", "in_loop", {**VALUE, **HARMONIC, **SHORT}),
+    "family runs": ("linear family", "runs", {**VALUE, **SLOW, **SHORT}),
     "raft runs": ("raft", "runs", {"baseline": "mean", **LINEAR, **SHORT}),
     "tabular batches": ("tabular", "batches", {**VALUE, **HARMONIC, **SHORT}),
     "tabular batches, adam": ("tabular", "batches", {**VALUE, **LINEAR, **SHORT, "optimizer": "adam"}),
@@ -85,10 +86,10 @@ def test_episodes_in_several_calls_are_those_of_one(name, plain):
 
 
 def test_compiled_kernels_have_the_same_bits(plain, monkeypatch):
-    expected = engine("linear runs")
+    expected = engine("family runs")
     expected.learn(threads=1)
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 0)
-    found = engine("linear runs")
+    found = engine("family runs")
     found.learn(threads=1)
     np.testing.assert_array_equal(found.theta, expected.theta)
     np.testing.assert_array_equal(found.value_weights, expected.value_weights)
