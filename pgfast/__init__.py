@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from pgfast.engine import Engine
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
+    from pgfast.features.index_hash import IndexHashTable
     from pgfast.functions import maximise
+    from pgfast.off_policy import OffPolicy
     from pgfast.random import Key, make_key, normal, randint, uniform
+    from pgfast.recording import Recording, record
     from pgfast.results import Curve, Evaluation, Gaussian, Interval, Progress, Training
     from pgfast.stepwise import gaussian, softmax
     from pgfast.tables import TabularMDP
@@ -25,8 +28,11 @@ _HOMES = {
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
+    "pgfast.features.index_hash": ("IndexHashTable",),
     "pgfast.functions": ("maximise",),
+    "pgfast.off_policy": ("OffPolicy",),
     "pgfast.random": ("Key", "make_key", "normal", "randint", "uniform"),
+    "pgfast.recording": ("Recording", "record"),
     "pgfast.results": ("Curve", "Evaluation", "Gaussian", "Interval", "Progress", "Training"),
     "pgfast.stepwise": ("gaussian", "softmax"),
     "pgfast.tables": ("TabularMDP",),
@@ -39,10 +45,13 @@ __all__ = [
     "EnvironmentFault",
     "Evaluation",
     "Gaussian",
+    "IndexHashTable",
     "Interval",
     "Key",
+    "OffPolicy",
     "PgfastError",
     "Progress",
+    "Recording",
     "Report",
     "TabularMDP",
     "Training",
@@ -56,6 +65,7 @@ __all__ = [
     "maximise",
     "normal",
     "randint",
+    "record",
     "sin",
     "softmax",
     "sqrt",

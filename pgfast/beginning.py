@@ -1,16 +1,31 @@
-"""What a learner begins with: the first parameters of every run, and what lanes derive from them."""
+"""What a learner begins with: the first parameters of every run, what lanes derive from them, how steps are made."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.kernels.learner import Learner, derive, make_learner, make_room, span_first
+from pgfast.kernels.learner import Learner, Optimisation, derive, make_learner, make_room, span_first
+from pgfast.kernels.step_rules import step_rule
+from pgfast.kernels.step_sizes import Bounded, Unbounded, step_schedule
 from pgfast.models import Model
 from pgfast.policies.tabular import spread
 from pgfast.settings import Settings
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
+
+
+def optimisation_of(settings: Settings, batch: int) -> Optimisation:
+    """Step rule, step sizes and episodes per update."""
+    s = settings
+    return Optimisation(
+        step_rule(s.optimizer, s.momentum, s.beta2, s.epsilon),
+        s.lr,
+        s.lr_value,
+        batch,
+        step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
+        Unbounded() if s.max_norm is None else Bounded(s.max_norm),
+    )
 
 
 def new_learner(model: Model, settings: Settings, values: int) -> Learner:

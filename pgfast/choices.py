@@ -21,12 +21,36 @@ def check(settings: Settings) -> None:
             "baseline is 'batch' and batch is 1: an episode has no others to compare it with and the gradient would be "
             "the plain one; take a batch of at least 2, or another baseline."
         )
+    _check_schedule(settings)
     apart = settings.log_every
     if apart is not None and apart % settings.batch:
         raise PgfastError(
             f"log_every is {apart} and batch {settings.batch}: points of the curve are at updates, so it must be "
             f"a multiple of batch, such as {-(-apart // settings.batch) * settings.batch}."
         )
+
+
+def check_episodes(settings: Settings, first: int, count: int) -> None:
+    """Raise PgfastError for episodes that would have a step size of 0."""
+    if settings.schedule == "linear" and first + count > settings.episodes:
+        raise PgfastError(
+            f"schedule is 'linear', to 0 over {settings.episodes} episodes, and these would be episodes {first} to "
+            f"{first + count}: say at the start how many there are to be, by the setting episodes."
+        )
+
+
+_OF_SCHEDULES = {"schedule_updates": ("inverse", "robbins-monro"), "schedule_power": ("robbins-monro",)}
+
+
+def _check_schedule(settings: Settings) -> None:
+    """Raise PgfastError for a constant that the schedule doesn't have."""
+    for choice, schedules in _OF_SCHEDULES.items():
+        given = getattr(settings, choice)
+        if given != Settings.__dataclass_fields__[choice].default and settings.schedule not in schedules:
+            raise PgfastError(
+                f"{choice} is {given}, which the schedule {settings.schedule} doesn't have: leave it out, or choose "
+                f"from {', '.join(schedules)}."
+            )
 
 
 def _check_algorithm(settings: Settings) -> None:

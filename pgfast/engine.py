@@ -15,16 +15,15 @@ import numpy as np
 from pgfast import spaces, storage
 from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.algorithms.exact import EXACT
-from pgfast.beginning import new_learner
-from pgfast.choices import check
+from pgfast.beginning import new_learner, optimisation_of
+from pgfast.choices import check, check_episodes
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, points_apart
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
 from pgfast.features import OneHot
-from pgfast.kernels.learner import EPISODES, FAILED, Learner, Optimisation, make_log
+from pgfast.kernels.learner import EPISODES, FAILED, Learner, make_log
 from pgfast.kernels.statistics import LENGTH
-from pgfast.kernels.step_rules import step_rule
 from pgfast.models import Model, build
 from pgfast.parameters import in_precision
 from pgfast.presets import preset
@@ -66,10 +65,11 @@ class Engine:
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
-        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``,
-        ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``temperature``, ``escort_power``, ``mixing``,
-        ``statistics``, ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``, ``evaluation_episodes``,
-        ``vector_envs``, ``asynchronous``, ``env_parameters``.
+        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``schedule``,
+        ``schedule_updates``, ``schedule_power``, ``max_norm``, ``batch``, ``episodes``, ``runs``, ``precision``,
+        ``max_steps``, ``horizon``, ``theta0``, ``temperature``, ``escort_power``, ``mixing``, ``statistics``,
+        ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``, ``evaluation_episodes``, ``vector_envs``,
+        ``asynchronous``, ``env_parameters``.
         What is not given suits the environment (`pgfast.presets`).
 
     Raises
@@ -143,10 +143,7 @@ class Engine:
             traits=self.traits,
             model=self.model,
             algorithm=algorithm_of(settings).make(settings),
-            optimisation=Optimisation(
-                step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
-                settings.lr, settings.lr_value, batch,
-            ),
+            optimisation=optimisation_of(settings, batch),
             seed=settings.seed,
             values=values,
         )  # fmt: skip
@@ -255,6 +252,9 @@ class Engine:
     ) -> Training:
         """Train every run for `episodes` more episodes (by default, the settings').
 
+        With the schedule "linear" step sizes fall to 0 over the settings' episodes, however many calls they are shared
+        out among; PgfastError is raised for more.
+
         `callback` is called several times a second with a `Progress`; returning False ends training. `threads` defaults
         to all processors; no result depends on it. Raises nothing when θ stops being finite: that run keeps its last
         good policy, and `Training.failed` says which and when.
@@ -265,6 +265,7 @@ class Engine:
         clock = self._learner.clock
         alive = clock[:, FAILED] < 0
         first = int(clock[alive, EPISODES].max()) if alive.any() else int(clock[:, EPISODES].max())
+        check_episodes(self.settings, first, count)
         every = points_apart(self.settings, count)
         if self._ascent is not None:
             from pgfast.exact_training import learn_exactly

@@ -25,6 +25,7 @@ from pgfast.settings import Settings
 
 LEAST = 30  # estimates, for their variance to be known
 _STILL = 1e-300  # a step size with which θ stays what it is
+_OF_STEPS = ("schedule", "schedule_updates", "schedule_power", "max_norm")  # which an estimate has no part in
 PARTS = 64  # into which episodes are shared out, for the standard error of a mean
 _DIFFERENCE = 0.1  # between parameters, of mean returns
 
@@ -78,6 +79,7 @@ def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads:
         if getattr(settings, name):
             raise PgfastError(f"{name} is on: an update is then no estimate of the return's gradient; leave it out.")
     fixed: dict[str, Any] = {"optimizer": "sgd", "theta0": theta.tolist(), "runs": count}
+    fixed |= {name: Settings.__dataclass_fields__[name].default for name in _OF_STEPS}
     still = Engine.from_settings(replace(settings, **fixed, lr=_STILL), engine.source)
     moving = Engine.from_settings(replace(settings, **fixed, lr=1.0), engine.source)
     batch = settings.batch

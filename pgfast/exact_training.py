@@ -139,7 +139,8 @@ class _Climb:
         return Training(done, 0, 0.0, 0.0, taken, self._curve(), Interval(mean, mean, mean), stopped, failed)
 
     def _update(self, episodes: int) -> None:
-        moved = self.ascent.step(self.theta, self.found)
+        scale = self.problem.optimisation.schedule.scale(float(self.clock[UPDATES]), float(self.clock[EPISODES]))
+        moved = self.ascent.step(self.theta, self.found, scale)
         if not np.all(np.isfinite(moved)):
             self.clock[FAILED] = self.clock[EPISODES]
             return

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.features import EnvironmentFeatures, Observation, OneHot
+from pgfast.features import EnvironmentFeatures, Observation, OneHot, Products
 from pgfast.kernels.learner import Learner
 from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, TIME, predict
 from pgfast.models import Model
@@ -66,19 +66,23 @@ def preferences(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: 
         rows = theta.reshape(model.n_states, -1)[policy.clock.rows_of(seen, time)]
     else:
         rows = linear_part(model, env, traits, theta, obs)
-    return np.asarray(rows if model.sparse else policy.link.preferences(rows))
+    return np.asarray(policy.link.preferences(rows))
 
 
 def linear_part(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: Any) -> np.ndarray:
     """θ_aᵀ x(s) or θᵀ x(s, a) for each observation, (…, A): what the link of a linear policy makes preferences of."""
     if model.name == "state-action":
         return _state_action(model, env, traits, theta, checked(traits, obs))
+    features = getattr(model.policy, "features", None)
+    if isinstance(features, Products):
+        return np.asarray(_products(model, traits, theta, obs) @ features.statistics.T)
     return _products(model, traits, theta.T if model.sparse else theta, obs)
 
 
 def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np.ndarray:
     """x(s) · w for each row w of the weights, (…, rows)."""
     x, features = checked(traits, obs), getattr(model.policy, "features", None)
+    features = getattr(features, "of_state", features)
     if features is None or isinstance(features, OneHot):
         return np.asarray(weights.T[x - traits.first_observation])
     if isinstance(features, Observation):

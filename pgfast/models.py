@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
-from pgfast.features import ActionOneHot, EnvironmentFeatures
+from pgfast.features import ActionOneHot, EnvironmentFeatures, Products
 from pgfast.features.inputs import FAR
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, TABLES, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.sparse import make_sparse, sparse_fields
@@ -215,8 +215,22 @@ def _timed(env: Any, traits: Traits, settings: Settings, features: Any) -> Model
 
 def _family(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     statistics = ordered_statistics(settings.statistics, traits.n_actions)
+    if traits.n_observations is None or settings.features != AUTO:
+        return _linear_family(traits, settings, statistics, features)
     clock = Shared(traits.n_observations or 0) if settings.shared else Stationary()
     return _table("exponential-family", traits, Family(statistics), statistics.shape[1], clock)
+
+
+def _linear_family(traits: Traits, settings: Settings, statistics: np.ndarray, features: Any) -> Model:
+    """With η(s) = θ x(s)."""
+    if settings.shared:
+        raise PgfastError("shared is on, which a table has: with features, choose those that are 'bias'.")
+    (a, k), d = statistics.shape, features.n_features
+    products = Products(features, statistics.astype(settings.precision), k * d)
+    policy = StateActionSoftmax(products, features, a, Direct())
+    return Model(
+        "exponential-family", policy, (k, d), k * d, k * d, d, a * k * d, a, a, n_inputs=features.n_inputs,
+    )  # fmt: skip
 
 
 def _table(name: str, traits: Traits, link: Any, width: int | None = None, clock: Any = None) -> Model:
@@ -246,17 +260,16 @@ def _linear(env: Any, traits: Traits, settings: Settings, features: Any) -> Mode
 
 def _sparse(env: Any, traits: Traits, settings: Settings, features: Any) -> Model:
     """The policy of features of which few are active; raises PgfastError for what it can't be."""
-    if settings.policy == "gaussian-linear-std" or settings.temperature != 1.0:
-        which = "temperature" if settings.temperature != 1.0 else "policy"
+    if settings.policy in ("gaussian-linear-std", "exponential-family"):
         raise PgfastError(
-            f"{which} is {getattr(settings, which)!r}, which features {settings.features!r} don't have: leave it out, "
-            f"or choose others."
+            f"policy is {settings.policy!r}, which features {settings.features!r} don't have: choose "
+            f"{'linear' if traits.n_actions else 'gaussian'!r}, or other features."
         )
     if not traits.n_actions:
         return _sparse_gaussian(env, traits, settings, features)
     d, a = features.n_features, traits.n_actions
     return Model(
-        "linear", SparseSoftmax(features, a), (d, a), d * a, 0, d, 0, a, a,
+        "linear", SparseSoftmax(features, a, _softmax_link(settings)), (d, a), d * a, 0, d, 0, a, a,
         n_active=features.n_active, n_inputs=features.n_inputs,
     )  # fmt: skip
 
@@ -346,7 +359,12 @@ POLICIES: dict[str, Callable[[Any, Traits, Settings, Any], Model]] = {
     "exponential-family": _family,
     "timed": _timed,
 }
-FEATURED = ("linear", "gaussian", "gaussian-linear-std")  # those of state features that can be chosen
+FEATURED = (
+    "linear",
+    "gaussian",
+    "gaussian-linear-std",
+    "exponential-family",
+)  # those of state features that can be chosen
 
 
 def _feature_example(env: Any, traits: Traits) -> tuple[float, ...]:

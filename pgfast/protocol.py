@@ -31,7 +31,7 @@ seed = hook("seed")  # (plan, i) -> k0, k1 of lane i
 # feature maps
 write = hook("write")  # (map, env, n, like, w, x)
 activate = hook("activate")  # (map, env, n, like, w, active) -> how many of what is observed are no numbers
-write_all = hook("write_all")  # (map, env, n, like, state, state_int, x)
+write_all = hook("write_all")  # (map, env, n, like, w, x)
 
 # actions of a kind
 draw = hook("draw")  # (actions, n, sharing, k0, k1, lanes)
@@ -87,3 +87,8 @@ weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight, entry
 # step rule
 change = hook("change")  # (rule, g, m, v, β₁, β₂, c1, c2) -> Δθ / α, m, v
 correction = hook("correction")  # (rule, decay) -> c
+
+# step sizes
+scale = hook("scale")  # (schedule, updates, episodes) -> factor of the step sizes
+shorten = hook("shorten")  # (bound, numbers, spans, at, entries)
+shorten_all = hook("shorten_all")  # (bound, n, gradient), all lanes at once

@@ -55,6 +55,14 @@ class Settings:
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     lr: Positive = _choice(0.01, "Step size of the policy.")
     lr_value: Positive = _choice(0.01, "Step size of the learned baseline.")
+    schedule: Literal["constant", "linear", "inverse", "robbins-monro"] = _choice(
+        "constant",
+        "Step sizes: constant; linear, to 0 over the episodes; inverse, 1/(1 + k/κ) after k updates, or robbins-monro, "
+        "1/(1 + k/κ)ᵖ.",
+    )
+    schedule_updates: Positive = _choice(100.0, "κ of the schedules inverse and robbins-monro.")
+    schedule_power: Annotated[float, Gt(0.5), Le(1.0)] = _choice(0.75, "p of the schedule robbins-monro.")
+    max_norm: Positive | None = _choice(None, "A gradient whose norm is larger is scaled to it; any, if not given.")
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")

@@ -138,7 +138,7 @@ def values_at(features: Any, traits: Traits, observations: np.ndarray, workspace
     """x of observations, (N, k) or discrete ones (N,): (N, D); or which features are active, (N, T). A workspace is
     needed to work in: lanes of what is observed."""
     sparse = hasattr(features, "n_active")
-    rows = workspace.memory.active if sparse else workspace.memory.x
+    rows = workspace.memory.active if sparse else workspace.memory.x[: features.n_features]
     find = activate if sparse else write
     like, found = traits.observation, np.zeros((len(observations), len(rows)), rows.dtype)
     for first in range(0, len(observations), LANES):

@@ -172,6 +172,12 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
     "mixed": {"env": random_mdp(), "policy": "mixed", "theta0": list(np.linspace(-0.7, 0.7, 15)), "lr": 0.2},
     "family": {**_FAMILY, "lr": 0.1},
     "shared": {**_FAMILY, "shared": True, "statistics": [[1.0, 0, 0], [1, 1, 2], [0, 2, 0], [1, 3, 1]], "theta0": 0.1},
+    "linear family": {
+        "env": Drift(),
+        "policy": "exponential-family",
+        "theta0": list(np.linspace(-0.5, 0.4, 10)),
+        "lr": 0.1,
+    },
     "timed": {"env": random_mdp(), "policy": "timed", "theta0": list(np.linspace(-0.7, 0.7, 135)), "lr": 0.2},
     "tempered linear": {"env": Drift(), "temperature": 2.5, "theta0": list(np.linspace(-0.5, 0.4, 15)), "lr": 0.1},
     "tempered features": {
@@ -205,6 +211,14 @@ PROBLEMS = {  # what is learned, and settings that every schedule takes
         "theta0": list(np.linspace(-0.5, 0.4, 3 * 3**4 * 3)),
         "lr": 0.1,
     },
+    "tempered tiles": {
+        "env": Drift(),
+        "temperature": 0.7,
+        "features": "tiles",
+        "feature_parameters": {"tilings": 2, "bins": 1, "low": [-1.5, -1, -1.5, 0], "high": [1.5, 1, 1.5, 1]},
+        "theta0": list(np.linspace(-0.5, 0.4, 2 * 2**4 * 3)),
+        "lr": 0.1,
+    },
     "tiled raft": {
         "env": Raft(),
         "features": "tiles",
@@ -229,7 +243,7 @@ SCHEDULES = {  # lanes are episodes of a batch, runs of few episodes, or as many
 COMMON = {"optimizer": "sgd", "baseline": "none", "gamma": 0.9, "lr_value": 0.05, "seed": 2**40 + 11}
 
 
-def engine(problem: str, schedule: str, **changes) -> Engine:
+def engine(problem: str, schedule: str, /, **changes) -> Engine:
     """A fresh engine for a problem."""
     return Engine(**{**COMMON, **PROBLEMS[problem], **SCHEDULES[schedule], **changes})
 
@@ -287,6 +301,13 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
         "in_loop",
         {"baseline": "value", "entropy": 0.1, "optimizer": "momentum", "lr": 0.0002},
     ),
+    "linear family batches": ("linear family", "batches", {"baseline": "value", "entropy": 0.1}),
+    "linear family runs, adam": ("linear family", "runs", {"baseline": "value", "optimizer": "adam"}),
+    "linear family in_loop": ("linear family", "in_loop", {"baseline": "mean", "entropy": 0.1}),
+    "linear family runs in single precision": ("linear family", "runs", {"baseline": "mean", "precision": "float32"}),
+    "tempered tiles batches": ("tempered tiles", "batches", {"baseline": "value", "entropy": 0.1}),
+    "tempered tiles runs, adam": ("tempered tiles", "runs", {"baseline": "batch", "optimizer": "adam"}),
+    "tempered tiles in_loop": ("tempered tiles", "in_loop", {"baseline": "mean", "entropy": 0.1}),
     "fourier runs": ("fourier", "runs", {"baseline": "value", "entropy": 0.1}),
     "fourier in_loop": ("fourier", "in_loop", {"baseline": "value"}),
     "tiles in_loop": ("tiles", "in_loop", {"baseline": "value", "entropy": 0.1}),

@@ -82,8 +82,8 @@ class Features:
             return np.kron(self.v(observation, t), np.eye(self.width))
         if "gaussian" in self.name:
             return self.v(observation)
-        if self.name == "linear":
-            return np.kron(np.eye(n), self.v(observation))
+        if self.name in ("linear", "exponential-family"):
+            return np.kron(np.eye(self.engine.model.shape[0]), self.v(observation))
         if hasattr(self.env, "features"):
             return np.array([self.env.features(observation, first + b) for b in range(n)], float)
         return np.eye(n)
@@ -160,6 +160,23 @@ class StepRule:
             return g / (np.sqrt(self.v) + s.epsilon)
         self.m = s.momentum * self.m + (1 - s.momentum) * g
         return (self.m / (1 - s.momentum**self.t)) / (np.sqrt(self.v / (1 - s.beta2**self.t)) + s.epsilon)
+
+
+def scheduled(settings, updates, episodes):
+    """What step sizes are multiplied by, after so many updates and episodes."""
+    decayed = 1.0 + updates / settings.schedule_updates
+    return {
+        "constant": 1.0,
+        "linear": max(0.0, 1.0 - episodes / settings.episodes),
+        "inverse": 1.0 / decayed,
+        "robbins-monro": decayed**-settings.schedule_power,
+    }[settings.schedule]
+
+
+def shortened(gradient, max_norm):
+    """A gradient, its norm not larger than `max_norm`."""
+    norm = np.linalg.norm(gradient)
+    return gradient if max_norm is None or norm <= max_norm else gradient * (max_norm / norm)
 
 
 @dataclass
@@ -246,11 +263,12 @@ class Trainer:
 
     def move(self, gradient, value_gradient, done):
         """θ and w take a step each."""
-        s = self.settings
+        s, scale = self.settings, scheduled(self.settings, len(self.moves), done)
         self.moves.append((done, float(gradient @ gradient)))
-        self.theta = self.theta + s.lr * self.rule.step(gradient)
+        self.theta = self.theta + scale * s.lr * self.rule.step(shortened(gradient, s.max_norm))
         if s.baseline == "value":
-            self.weights = self.weights + s.lr_value * self.value_rule.step(value_gradient)
+            step = self.value_rule.step(shortened(value_gradient, s.max_norm))
+            self.weights = self.weights + scale * s.lr_value * step
 
     def update(self, batch, done):
         """One step along the mean of the batch's estimates."""

@@ -15,7 +15,7 @@ from reference import softmax
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import PolynomialFeatures
 
-from pgfast import Engine, PgfastError
+from pgfast import Engine, IndexHashTable, PgfastError
 from pgfast.features.catalogue import FEATURES, described, options
 from pgfast.gradcheck import check_gradient
 from pgfast.kernels.batches import work_on_batches
@@ -91,6 +91,53 @@ def test_tiles_are_those_of_tiles3(tilings: int, wrap: list[bool]) -> None:
     pairs = set(zip(active.ravel().tolist(), theirs.ravel().tolist(), strict=True))
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(table.numbers)
     assert np.all(np.diff(active, axis=1) > 0)
+
+
+@pytest.mark.parametrize("wraps", [None, [5, None]])
+def test_an_index_hash_table_gives_out_the_numbers_of_tiles3(wraps: Any) -> None:
+    table, theirs = IndexHashTable(10_000), reference_features.IndexTable()
+    for point in RNG.uniform(-3, 3, (500, 2)):
+        expected = reference_features.tiles3(theirs, 8, point, wraps or [None, None])
+        assert table.tiles(8, point, wrap=wraps) == expected
+        assert table.tiles(8, point, wrap=wraps, readonly=True) == expected
+    assert len(table) == len(theirs.numbers) > 100
+
+
+def test_index_hash_tables_tell_whole_numbers_apart_and_know_when_they_are_full() -> None:
+    table = IndexHashTable(8)
+    assert table.tiles(4, [0.0, 0.9], [0]) == [0, 1, 2, 3]
+    assert table.tiles(4, [0.0, 0.9], [1], readonly=True) == [None] * 4
+    assert table.tiles(4, [0.0, 0.9], [1]) == [4, 5, 6, 7]
+    with pytest.warns(RuntimeWarning, match="All 8 numbers are given out"):
+        shared = table.tiles(2, [5.0], [2])
+    assert shared == [hash((0, 5, 2)) % 8, hash((1, 5, 2)) % 8]
+    assert (len(table), table.overflows) == (8, 2)
+    assert table.tiles(4, [0.0, 0.9], [0]) == [0, 1, 2, 3]  # those that have one keep it
+
+
+@pytest.mark.parametrize(
+    ("size", "tilings", "floats", "wrap", "message"),
+    [
+        (0, 1, [0.0], None, "size is 0: it must be at least 1"),
+        (9, 0, [0.0], None, "tilings is 0: it must be at least 1"),
+        (9, 8, [np.nan], None, "they must be finite"),
+        (9, 8, [np.inf], None, "they must be finite"),
+        (9, 8, [0.0], [1, 2], "wrap has 2 entries for 1 numbers"),
+    ],
+)
+def test_tiles_that_no_table_has(size: int, tilings: int, floats: Any, wrap: Any, message: str) -> None:
+    with pytest.raises(PgfastError, match=message):
+        IndexHashTable(size).tiles(tilings, floats, wrap=wrap)
+
+
+def test_a_temperature_with_tiles() -> None:
+    """π ∝ exp(h/τ)."""
+    theta = RNG.normal(size=8 * 81 * 3).tolist()
+    warm, cold = (
+        Engine.for_spaces(SQUARE, Discrete(3), features="tiles", theta0=theta, temperature=t) for t in (1.0, 0.25)
+    )
+    p, q = warm.probabilities(POINTS), cold.probabilities(POINTS)
+    np.testing.assert_allclose(q, p**4 / (p**4).sum(axis=1, keepdims=True), rtol=1e-10)
 
 
 def test_hashed_tiles() -> None:

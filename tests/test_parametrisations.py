@@ -253,6 +253,22 @@ def test_knowing_the_time_is_worth_something_on_the_lake() -> None:
     assert best["timed"] == pytest.approx(0.7442, abs=5e-5)
 
 
+def test_a_family_of_features() -> None:
+    """π(a|x) ∝ exp Σ_k (θ_kᵀ x) T_k(a), for numbers observed and for discrete observations that have features."""
+    theta, t = np.random.default_rng(0).normal(size=(2, 5)), np.array([[1.0, 1.0], [0.0, 0.0], [1.0, -1.0]])
+    engine = Engine(problems.Drift(), policy="exponential-family", statistics=t, theta0=theta)
+    x = np.random.default_rng(1).normal(size=(7, 4))
+    expected = softmax(np.append(x, np.ones((7, 1)), axis=1) @ theta.T @ t.T)
+    np.testing.assert_allclose(engine.probabilities(x), expected, rtol=1e-13)
+    table = Engine(random_mdp(), policy="exponential-family", statistics=t, theta0=theta.T)
+    rows = Engine(random_mdp(), policy="exponential-family", statistics=t, theta0=theta, features="one-hot")
+    np.testing.assert_allclose(rows.probabilities(range(5)), table.probabilities(range(5)), rtol=1e-14)
+    with pytest.raises(PgfastError, match="shared is on, which a table has: with features, choose those"):
+        Engine(problems.Drift(), policy="exponential-family", shared=True)
+    with pytest.raises(PgfastError, match="which features 'tiles' don't have: choose 'linear', or other features"):
+        Engine("MountainCar-v0", policy="exponential-family", features="tiles")
+
+
 def test_settings_come_back(tmp_path: Any) -> None:
     rows = [[0.0, 1.0], [1.0, 0.5], [4.0, 0.0]]
     engine = Engine(random_mdp(), policy="exponential-family", statistics=np.array(rows), theta0=0.3)

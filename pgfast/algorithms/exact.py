@@ -62,6 +62,7 @@ _FIXED: dict[str, tuple[Any, str]] = {
     "returns": ("to-go", "no episode is played whose returns could be credited"),
     "in_loop": (False, "no episode is played that θ could move in"),
     "optimizer": ("sgd", "its update is a plain step"),
+    "max_norm": (None, "its update is a plain step"),
     "discount_factor": (True, "the exact gradient weighs step t by γᵗ"),
     "precision": ("float64", "it computes in double precision"),
 }

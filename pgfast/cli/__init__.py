@@ -22,6 +22,7 @@ from pgfast.cli import (
     features,
     gradcheck,
     landscape,
+    off_policy,
     train,
 )
 from pgfast.cli.app import App
@@ -62,6 +63,7 @@ app.command()(exact.exact)
 app.command()(gradcheck.gradcheck)
 app.command()(compare_estimators.compare_estimators)
 app.command()(landscape.landscape)
+app.command(name="off-policy")(off_policy.off_policy)
 app.command()(explain.explain)
 app.command()(bench.bench)
 app.add_typer(cache.app, name="cache")

@@ -15,7 +15,7 @@ from pgfast.settings import Settings
 if TYPE_CHECKING:
     from pgfast.gradcheck import GradientCheck
 
-NO_PART = ("runs", "episodes", "optimizer", "lr", "log_every", "evaluation_episodes")
+NO_PART = ("runs", "episodes", "optimizer", "lr", "log_every", "evaluation_episodes", "schedule", "max_norm")
 WORST = 10  # parameters that are shown
 
 

@@ -72,11 +72,11 @@ class Ascent:
         """∇J at θ, (D,). `found` is what `evaluate` gave."""
         return np.asarray(self.policy.at(theta).gradient(found))
 
-    def step(self, theta: np.ndarray, found: Evaluation) -> np.ndarray:
-        """θ after one update, (D,); not finite where it went too far."""
+    def step(self, theta: np.ndarray, found: Evaluation, scale: float = 1.0) -> np.ndarray:
+        """θ after one update, (D,), its step size times `scale`; not finite where it went too far."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             along = self._natural_gradient(theta, found) if self.algorithm.natural else self.gradient(theta, found)
-            return np.asarray(theta + self.lr * along)
+            return np.asarray(theta + self.lr * scale * along)
 
     def path(self, theta: Any = None) -> Iterator[tuple[np.ndarray, Evaluation]]:
         """(θ, what it is worth) from a first θ on, an update between each two; without end. It is a number

@@ -20,7 +20,6 @@ from pgfast.exact.evaluation import Evaluation, evaluate
 from pgfast.exact.model import Model, model_of
 from pgfast.inference import checked, linear_part, softmax
 from pgfast.policies.escort import Escort
-from pgfast.policies.links import Direct
 from pgfast.probe import Traits
 from pgfast.tables import TabularMDP
 
@@ -138,7 +137,7 @@ def observed_policy(
 ) -> SoftmaxPolicy | LinkedPolicy:
     """The policy of an engine, `model`, on states with these observations."""
     seen = checked(traits, np.asarray(observations))
-    link = Direct() if model.sparse else model.policy.link
+    link = model.policy.link
     if model.tabular:
         time = np.arange(model.horizon)[:, None] if model.horizon else 0
         row = np.asarray(model.policy.clock.rows_of(seen - traits.first_observation, time))

@@ -15,7 +15,8 @@ import numpy as np
 from pgfast.compiler import LANES, kernel, leaf, routine
 from pgfast.kernels.accounts import add_span, find_spans, leave_one_out, make_rows
 from pgfast.kernels.statistics import COUNT, LENGTH, MANTISSA, MOVES, N_STATS, NORM, REFERENCE, SUM, merge_stats
-from pgfast.protocol import change, correction, expand, prepare
+from pgfast.kernels.step_sizes import Constant, Unbounded, squared_norm
+from pgfast.protocol import change, correction, expand, prepare, scale, shorten
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
 
@@ -27,14 +28,16 @@ class Optimisation(NamedTuple):
     lr: float
     lr_value: float
     batch: int  # episodes per update
+    schedule: Any = Constant()  # of both step sizes
+    bound: Any = Unbounded()  # on the norm of a gradient: of the policy's, and of the value function's
 
 
 class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
     lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of X_t, the number from which returns
-    are tallied as differences, and the steps in the running mean."""
+    are tallied as differences, the steps in the running mean, the updates made, and the episodes they learned from."""
 
-    runs: Any  # float64 (K, 3 P + 3 V + Q + 5, and what fills the last cache line)
+    runs: Any  # float64 (K, 3 P + 3 V + Q + 7, and what fills the last cache line)
     flat: Any  # the same numbers, one-dimensional
     clock: Any  # int64 (K, 8): episodes, steps, updates; the episode at which θ stopped being finite, or −1; the end
     log: Any  # float64 (K, W, N_STATS)
@@ -46,6 +49,7 @@ class Learner(NamedTuple):
     baseline_at: int
     reference_at: int
     played_at: int
+    updates_at: int
 
 
 class Room(NamedTuple):
@@ -66,14 +70,14 @@ def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: i
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
     decays_at = prepared_at + n_prepared
-    runs = make_rows(k, decays_at + 5)
+    runs = make_rows(k, decays_at + 7)
     runs[:, :p] = theta
     runs[:, decays_at : decays_at + 2] = 1.0
     clock = make_rows(k, 5, np.int64)
     clock[:, FAILED] = -1
     return Learner(
         runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights,
-        weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4,
+        weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4, decays_at + 5,
     )  # fmt: skip
 
 
@@ -110,10 +114,20 @@ def span_first(room, width):
 
 
 @leaf
-def tick_decays(rule, learner, run):
-    """β₁ᵗ and β₂ᵗ of the step to come."""
-    learner.runs[run, learner.decays_at] *= rule.beta1
-    learner.runs[run, learner.decays_at + 1] *= rule.beta2
+def begin_update(optimisation, learner, run):
+    """β₁ᵗ and β₂ᵗ of the step to come, which counts as an update; returns the factor of its step sizes."""
+    runs, at = learner.runs, learner.updates_at
+    factor = scale(optimisation.schedule, runs[run, at], runs[run, at + 1])
+    runs[run, at] += 1.0
+    runs[run, learner.decays_at] *= optimisation.rule.beta1
+    runs[run, learner.decays_at + 1] *= optimisation.rule.beta2
+    return factor
+
+
+@leaf
+def end_batch(learner, run, episodes):
+    """So many episodes more have been learned from."""
+    learner.runs[run, learner.updates_at + 1] += episodes
 
 
 @leaf
@@ -168,15 +182,6 @@ def move_spans(rule, rate, learner, run, block, size, room, gradient_at, entries
     return good
 
 
-@leaf
-def squared_norm(numbers, first, last):
-    """Sum of the squares of entries first … last − 1."""
-    total = 0.0
-    for r in range(first, last):
-        total += numbers[r] * numbers[r]
-    return total
-
-
 @routine
 def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     """Move run's θ (and value function) by the sums of account `a`; False when the new θ would not be finite."""
@@ -199,26 +204,31 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
             norm += squared_norm(room.numbers, first, first + size)
     sums[a, stats_at + NORM] = norm
     sums[a, stats_at + MOVES] = 1.0
-    tick_decays(rule, learner, run)
-    if not move_spans(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0, 1):
+    factor = begin_update(optimisation, learner, run)
+    end_batch(learner, run, n)
+    shorten(optimisation.bound, room.numbers, spans, 0, 1)
+    if not move_spans(rule, optimisation.lr * factor, learner, run, 0, learner.n_theta, room, 0, 1):
         return False
     prepare(policy, learner, run, room)
-    return algorithm.fits_value == 0 or update_values(optimisation, learner, accounts, a, run, room)
+    return algorithm.fits_value == 0 or update_values(optimisation, factor, learner, accounts, a, run, room)
 
 
 @routine
-def update_values(optimisation, learner, accounts, a, run, room):
+def update_values(optimisation, factor, learner, accounts, a, run, room):
     """The value function's part of `update`."""
     size, at, n = learner.n_weights, room.value_at, accounts.sums[a, accounts.stats_at + COUNT]
-    rule, rate = optimisation.rule, optimisation.lr_value
+    rule, rate = optimisation.rule, optimisation.lr_value * factor
     if accounts.lists == 1 and rule.plain == 1:
         width = learner.n_theta // size  # parameters of a row
         for k in range(1, room.spans[0, 0] + 1):
             for s in range(room.spans[k, 0] // width, room.spans[k, 1] // width):
                 room.numbers[at + s] = accounts.sums[a, accounts.value_at + s] / n
+        shorten(optimisation.bound, room.numbers, room.spans, at, width)
         return move_spans(rule, rate, learner, run, learner.weights_at, size, room, at, width)
     for k in range(size):
         room.numbers[at + k] = accounts.sums[a, accounts.value_at + k] / n
+    span_everything(room, size)
+    shorten(optimisation.bound, room.numbers, room.spans, at, 1)
     return move_parameters(rule, rate, learner, run, learner.weights_at, size, room, at, 0, size)
 
 

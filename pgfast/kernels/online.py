@@ -14,7 +14,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, inlined, kernel, leaf, routine, store_column
 from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded
-from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, span_everything, tick_decays
+from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, begin_update, end_batch, span_everything
 from pgfast.kernels.predictions import put_real, put_whole
 from pgfast.kernels.replay import move_some, span
 from pgfast.kernels.starts import set_counter
@@ -54,21 +54,19 @@ def look(env, like, policy, algorithm, learner, w, memory):
 def update(policy, algorithm, optimisation, learner, memory, room, reward, following, weight):
     """Learn from the step at place 0 of the tape, followed by a state of value `following`; False when θ or w would
     not be finite."""
-    rule = optimisation.rule
     delta = reward + algorithm.gamma * following - tape_value(memory, learner, 0, 0, 0)
     first, last = tape_score(policy, learner, 0, memory, 0, 0, weight * delta, weight * algorithm.entropy, room)
     span(room, first, last)
-    tick_decays(rule, learner, 0)
-    if not move_some(rule, optimisation.lr, learner, 0, 0, learner.n_theta, room, 0):
+    factor = begin_update(optimisation, learner, 0)
+    if not move_some(optimisation, optimisation.lr * factor, learner, 0, 0, learner.n_theta, room, 0):
         return False
-    if rule.plain == 0:
+    if optimisation.rule.plain == 0:
         span_everything(room, learner.n_theta)
     prepare(policy, learner, 0, room)
     first, last = tape_value_gradient(memory, 0, 0, delta, room)
     span(room, first, last)
-    return move_some(
-        rule, optimisation.lr_value, learner, 0, learner.weights_at, learner.n_weights, room, room.value_at
-    )
+    rate = optimisation.lr_value * factor
+    return move_some(optimisation, rate, learner, 0, learner.weights_at, learner.n_weights, room, room.value_at)
 
 
 @leaf
@@ -134,5 +132,6 @@ def work_online(
         return hand_out(actions, 1, 0, lanes, out)
     memory.length[0] = 0
     clock[0, EPISODES] += 1
+    end_batch(learner, 0, 1.0)
     begin_episode(learner, lanes, numbers)
     return 0

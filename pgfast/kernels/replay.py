@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from pgfast.compiler import inlined, leaf, routine
 from pgfast.kernels.accounts import add_span
-from pgfast.kernels.learner import move_parameters, move_spans, span_everything, squared_norm, tick_decays
+from pgfast.kernels.learner import begin_update, end_batch, move_parameters, move_spans, span_everything
 from pgfast.kernels.returns import tape_returns
 from pgfast.kernels.statistics import COUNT, CREDITED, DISCOUNTED, MOVES, NORM
-from pgfast.protocol import prepare, tape_last, tape_score, tape_value, tape_value_gradient
+from pgfast.kernels.step_sizes import squared_norm
+from pgfast.protocol import prepare, shorten, tape_last, tape_score, tape_value, tape_value_gradient
 
 
 @leaf
@@ -33,8 +34,10 @@ def spans_norm(room):
 
 
 @inlined
-def move_some(rule, rate, learner, run, block, size, room, gradient_at):
+def move_some(optimisation, rate, learner, run, block, size, room, gradient_at):
     """A step along a gradient whose only entries other than 0 are those of the room's spans."""
+    rule = optimisation.rule
+    shorten(optimisation.bound, room.numbers, room.spans, gradient_at, 1)
     if rule.plain == 1:
         return move_spans(rule, rate, learner, run, block, size, room, gradient_at, 1)
     good = move_parameters(rule, rate, learner, run, block, size, room, gradient_at, 0, size)
@@ -77,19 +80,18 @@ def replay(memory, policy, algorithm, optimisation, learner, accounts, i, w, roo
         span(room, first, last)
         sums[i, stats_at + NORM] += spans_norm(room)
         sums[i, stats_at + MOVES] += 1.0
-        rule = optimisation.rule
-        tick_decays(rule, learner, run)
-        if not move_some(rule, optimisation.lr, learner, run, 0, learner.n_theta, room, 0):
+        factor = begin_update(optimisation, learner, run)
+        if not move_some(optimisation, optimisation.lr * factor, learner, run, 0, learner.n_theta, room, 0):
             return False
         if algorithm.fits_value == 1:
             first, last = tape_value_gradient(memory, i, t, g - baseline, room)
             span(room, first, last)
-            if not move_some(
-                rule, optimisation.lr_value, learner, run, learner.weights_at, learner.n_weights, room, room.value_at
-            ):
+            rate, at = optimisation.lr_value * factor, learner.weights_at
+            if not move_some(optimisation, rate, learner, run, at, learner.n_weights, room, room.value_at):
                 return False
         start = tape_last(memory, i, t)
         weight *= algorithm.gamma if algorithm.discount_factor == 1 else 1.0
+    end_batch(learner, run, count)
     span_everything(room, learner.n_theta)
     prepare(policy, learner, run, room)
     return True

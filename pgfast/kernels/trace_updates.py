@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import as_bits, as_float, by_precision, fma, inlined, lane_kernel, leaf, wide
+from pgfast.compiler import as_bits, as_float, by_precision, fma, inlined, lane_kernel, leaf, optional_hook, wide
 from pgfast.kernels.lanes import TALLY_NORM, masked
+from pgfast.kernels.step_sizes import as_number, scale_lanes, scaled_rate
 from pgfast.policies.softmax import SMALL, finite
-from pgfast.protocol import change, correction, expand_lane, prepare_lane
-
-
-@leaf
-def as_number(k):
-    """An int below 2**51 as a float, without the conversion that AVX2 lacks."""
-    return as_float(k | 0x4330000000000000) - 4503599627370496.0
+from pgfast.protocol import change, correction, expand_lane, prepare_lane, shorten_all
 
 
 @lane_kernel
@@ -120,6 +115,10 @@ def tick(n, rule, lanes, m):
         m.decays[1, i] *= rule.beta2 if moved else 1.0
 
 
+set_scales = optional_hook("set_scales", scale_lanes)
+lane_rate = optional_hook("lane_rate", scaled_rate)
+
+
 @leaf
 def plain_change(i, rate, full, gradient):
     """Δθ in place of the gradient; returns 1 when some θ + Δθ is not finite."""
@@ -169,11 +168,11 @@ def accept(i, bad, full, rest, step):
 
 
 @lane_kernel
-def move_plainly(n, policy, rate, lanes, m):
+def move_plainly(n, policy, schedule, rate, lanes, m):
     """A step of θ along its gradient; 0 when it would not be finite in some lane, which keeps its θ."""
     some = 0
     for i in range(n):
-        bad = plain_change(i, rate, m.full, m.gradient)
+        bad = plain_change(i, lane_rate(schedule, rate, i, m), m.full, m.gradient)
         accept(i, bad, m.full, m.rest, m.gradient)
         prepare_lane(policy, i, lanes.share, m)
         lanes.bad[i] += bad
@@ -182,11 +181,12 @@ def move_plainly(n, policy, rate, lanes, m):
 
 
 @lane_kernel
-def move(n, policy, rule, rate, lanes, m):
+def move(n, policy, rule, schedule, rate, lanes, m):
     """As `move_plainly`, for rules with moments."""
     some = 0
     for i in range(n):
-        bad = moment_change(i, rule, rate, lanes.share, m.decays, m.full, m.m, m.u, m.gradient)
+        rate_i = lane_rate(schedule, rate, i, m)
+        bad = moment_change(i, rule, rate_i, lanes.share, m.decays, m.full, m.m, m.u, m.gradient)
         accept(i, bad, m.full, m.rest, m.gradient)
         prepare_lane(policy, i, lanes.share, m)
         lanes.bad[i] += bad
@@ -195,14 +195,15 @@ def move(n, policy, rule, rate, lanes, m):
 
 
 @lane_kernel
-def move_values(n, rule, rate, lanes, m):
+def move_values(n, rule, schedule, rate, lanes, m):
     """A step of the value function's weights."""
     some = 0
     for i in range(n):
+        rate_i = lane_rate(schedule, rate, i, m)
         if rule.plain == 1:
-            bad = plain_change(i, rate, m.weights, m.wg)
+            bad = plain_change(i, rate_i, m.weights, m.wg)
         else:
-            bad = moment_change(i, rule, rate, lanes.share, m.decays, m.weights, m.wm, m.wu, m.wg)
+            bad = moment_change(i, rule, rate_i, lanes.share, m.decays, m.weights, m.wm, m.wu, m.wg)
         accept(i, bad, m.weights, m.weights_rest, m.wg)
         lanes.bad[i] += bad
         some |= bad
@@ -224,16 +225,19 @@ def end_episodes(algorithm, n, lanes, m):
 @inlined
 def update_lanes(policy, algorithm, optimisation, n, lanes, m):
     """A step of θ (and of v̂) in the lanes whose batch is complete; 0 when it would not be finite in some."""
-    rule = optimisation.rule
+    rule, schedule = optimisation.rule, optimisation.schedule
     if algorithm.leaves_one_out == 1:
         leave_one_out(n, lanes, m)
     gather(n, policy, lanes, m)
+    set_scales(schedule, n, lanes, m)
+    shorten_all(optimisation.bound, n, m.gradient)
     if rule.plain == 1:
-        good = move_plainly(n, policy, optimisation.lr, lanes, m)
+        good = move_plainly(n, policy, schedule, optimisation.lr, lanes, m)
     else:
         tick(n, rule, lanes, m)
-        good = move(n, policy, rule, optimisation.lr, lanes, m)
+        good = move(n, policy, rule, schedule, optimisation.lr, lanes, m)
     if algorithm.fits_value == 1:
         gather_values(n, lanes, m)
-        good &= move_values(n, rule, optimisation.lr_value, lanes, m)
+        shorten_all(optimisation.bound, n, m.wg)
+        good &= move_values(n, rule, schedule, optimisation.lr_value, lanes, m)
     return good

@@ -83,10 +83,13 @@ def trace_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
         "played": (),  # steps in the running mean
         "batch_steps": (),  # steps of the batch so far,
         "batch_credit": (),  # and Σ_t X_t over them
+        "scale": (),  # what the schedule makes of the step sizes
     }
     return [
         *preference_fields(sizes, precision),
         *[(name, precision.real, (*shape, LANES)) for name, shape in own.items()],
+        ("updates", "f8", (LANES,)),  # made by the run,
+        ("learned", "f8", (LANES,)),  # and the episodes they learned from
     ]
 
 
@@ -254,6 +257,8 @@ class Traces(NamedTuple):
             m.decays[k, i] = runs[run, learner.decays_at + k]
         m.value[i] = runs[run, learner.baseline_at]
         m.played[i] = runs[run, learner.played_at]
+        m.updates[i] = runs[run, learner.updates_at]
+        m.learned[i] = runs[run, learner.updates_at + 1]
 
     def store(self, learner, w, i, run):
         """Give a run the parameters of lane i."""
@@ -276,6 +281,8 @@ class Traces(NamedTuple):
             runs[run, learner.decays_at + k] = m.decays[k, i]
         runs[run, learner.baseline_at] = m.value[i]
         runs[run, learner.played_at] = m.played[i]
+        runs[run, learner.updates_at] = m.updates[i]
+        runs[run, learner.updates_at + 1] = m.learned[i]
 
     def end(self, algorithm, learner, w, accounts, account, i):
         """Episode's end in lane i: the whole return meets the summed scores; all sums go to the account, in double."""
@@ -317,6 +324,8 @@ class Traces(NamedTuple):
         m.credited[target] = m.credited[source]
         m.total[target] = m.total[source]
         m.played[target] = m.played[source]
+        m.updates[target] = m.updates[source]
+        m.learned[target] = m.learned[source]
         m.batch_steps[target] = m.batch_steps[source]
         m.batch_credit[target] = m.batch_credit[source]
 

@@ -18,7 +18,7 @@ import numpy as np
 from pgfast.compiler import gather_kernel, lane_kernel, leaf
 from pgfast.policies.gaussian import First, draw_actions, sum_entropy, weigh_deviations
 from pgfast.policies.softmax import choose, entropy_coefficients, finite, score_preferences, unmarked
-from pgfast.protocol import activate
+from pgfast.protocol import activate, cool
 from pgfast.vmath import exp, times
 
 FAULT = 4  # entry of ``lanes.control``: an observation that is no number
@@ -33,6 +33,14 @@ def sum_rows(n, width, table, m):
         for k in range(m.active.shape[0]):
             for i in range(n):
                 m.h[b, i] += table[np.uint64(m.at[i] + times(m.active[k, i], width) + b)]
+
+
+@lane_kernel
+def cool_preferences(n, link, h):
+    """h / τ."""
+    for b in range(h.shape[0]):
+        for i in range(n):
+            h[b, i] = cool(link, h[b, i])
 
 
 @lane_kernel
@@ -59,6 +67,14 @@ def copy_sums(accounts, a, room):
 
 
 @leaf
+def cool_gradient(link, room):
+    """That by θ from that by θ / τ."""
+    for k in range(1, room.spans[0, 0] + 1):
+        for r in range(room.spans[k, 0], room.spans[k, 1]):
+            room.numbers[r] = cool(link, room.numbers[r])
+
+
+@leaf
 def sum_of_row(learner, run, active, i, t, width, b):
     """Σ_j θ[j, b] over the features active at step t of lane i's tape."""
     total = 0.0
@@ -80,13 +96,15 @@ def span_rows(memory, i, t, entries, room):
 
 
 class SparseSoftmax(NamedTuple):
-    """π(a|s) ∝ exp Σ_j θ[j, a] over the active features j; θ (D, A)."""
+    """π(a|s) ∝ exp(Σ_j θ[j, a] / τ) over the active features j; θ (D, A). Sums are those of τ = 1, gradients not."""
 
     features: Any
     n_actions: int
+    link: Any
 
     def act(self, env, like, n, w, learner, deterministic):
         find_active(self.features, env, n, like, w, self.n_actions, learner)
+        cool_preferences(n, self.link, w.memory.h)
         choose(n, deterministic, w.lanes, w.memory)
 
     def weigh_entropy(self, n, scale, lanes, m):
@@ -95,6 +113,7 @@ class SparseSoftmax(NamedTuple):
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         copy_sums(accounts, a, room)
+        cool_gradient(self.link, room)
 
     def prepare(self, learner, run, room):
         """Nothing is derived from θ."""
@@ -103,11 +122,11 @@ class SparseSoftmax(NamedTuple):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room, and which entries those are."""
         size, h = self.n_actions, room.preferences_at
         for b in range(size):
-            room.numbers[h + b] = sum_of_row(learner, run, memory.x, i, t, size, b)
+            room.numbers[h + b] = cool(self.link, sum_of_row(learner, run, memory.x, i, t, size, b))
         score_preferences(unmarked(memory.action[i, t]), scale, entropy_scale, room.numbers, h, size)
         for k in range(memory.x.shape[2]):
             for b in range(size):
-                room.numbers[memory.x[i, t, k] * size + b] = room.numbers[h + b]
+                room.numbers[memory.x[i, t, k] * size + b] = cool(self.link, room.numbers[h + b])
         return span_rows(memory, i, t, size, room)
 
 

@@ -59,9 +59,7 @@ class StateActionSoftmax(NamedTuple):
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
         if self.features.constant == 0 or lanes.control[TURN] == 0:
-            write_all(
-                self.features, env, LANES if self.features.constant == 1 else n, like, lanes.state, lanes.state_int, m.x
-            )
+            write_all(self.features, env, LANES if self.features.constant == 1 else n, like, w, m.x)
         if m.v.shape[0] > 0:
             write(self.value_features, env, n, like, w, m.v)
         if m.h.shape[0] == 2 and m.x.shape[0] <= SMALL and deterministic == 0:
