@@ -96,6 +96,8 @@ def preset(
         **BEST.get((name, algorithm), {}),
     }
     given = chosen or {}
+    if given.get("n_steps") is not None:  # in the place of λ
+        found.pop("lam", None)
     if foreign:
         found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):
