@@ -29,7 +29,7 @@ def advantage_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]
         "paid",  # the reward, with what entropy pays
         "worth",  # v̂(S_t) where the step counts,
         "held",  # that times w_t
-        "due",  # what its score is paid less by, times w_t
+        "due",  # the baseline times w_t
         "last",  # v̂ of the observation at which an episode is truncated
     )
     return [*trace_fields(sizes, precision), *[(name, precision.real, (LANES,)) for name in own]]
@@ -45,7 +45,7 @@ def weigh_signal(n, algorithm, lanes, m):
         lanes.rho[i] = m.paid[i] * weight
         m.worth[i] = lanes.live[i] * m.value[i]
         m.held[i] = m.worth[i] * weight
-        m.due[i] = (algorithm.subtracts * m.value[i] + bonus) * weight
+        m.due[i] = algorithm.subtracts * m.value[i] * weight
 
 
 @leaf
