@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pgfast import storage
+from pgfast.algorithms.advantages import OWN, wanted
 from pgfast.algorithms.exact import EXACT
 from pgfast.embedded import Episodes, Online, Part
 from pgfast.errors import PgfastError, unknown
@@ -36,6 +37,11 @@ class Agent:
             raise PgfastError(
                 f"algorithm is {engine.settings.algorithm!r}, which learns nothing from what an agent sees: call "
                 f"engine.learn() and take agent(learn=None), or choose reinforce."
+            )
+        if wanted(engine.settings) and learn is not None:
+            raise PgfastError(
+                f"algorithm is {engine.settings.algorithm!r} with advantages, which no agent learns by: leave out "
+                f"{', '.join(OWN)}, or call engine.learn() and take agent(learn=None)."
             )
         self.engine = engine
         self.learn = learn

@@ -75,7 +75,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-BEST: dict[tuple[str, str], dict[str, Any]] = {}  # of an environment and an algorithm, where neither's own will do
+BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algorithm, where neither's own will do
+    ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0},
+}
 
 
 _FEATURED = ("auto", "linear", "gaussian")  # policies that take the features of a preset
@@ -96,6 +98,10 @@ def preset(
         **BEST.get((name, algorithm), {}),
     }
     given = chosen or {}
+    if given.get("n_steps") is not None:  # in the place of λ
+        found.pop("lam", None)
+    if given.get("policy") == "timed":  # which knows that nothing follows the last step
+        found.pop("bootstrap", None)
     if foreign:
         found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):

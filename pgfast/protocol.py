@@ -23,6 +23,10 @@ def _state_itself(env: Any, state: Any) -> Any:
     return state
 
 
+def _nothing(*args: Any) -> None:
+    pass
+
+
 observe = optional_hook("observe", _state_itself)  # (env, state) -> observation
 
 # plan
@@ -45,6 +49,11 @@ hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if w
 act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
 score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
 weigh_entropy = hook("weigh_entropy")  # (policy, n, scale, lanes, m): m.q += scale · weight · that of ∇H
+measure_entropy = optional_hook(
+    "measure_entropy", _nothing
+)  # (policy, n, lanes, m): m.peak = H, before its gradient is
+# weighed, where that doesn't leave it there
+see_values = hook("see_values")  # (policy, env, like, n, w): what v̂ is made of, at the states that lanes are in
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0
@@ -75,6 +84,9 @@ move = hook("move")  # (memory, w, source, target)
 
 # memory, all lanes at once
 learn = hook("learn")  # (memory, policy, algorithm, n, w) -> 1 when a tape is full, lanes that have ended
+look_ahead = optional_hook(
+    "look_ahead", _nothing
+)  # (memory, env, like, policy, algorithm, n, w, learner): after a step
 
 # memory, its tape
 tape_last = hook("tape_last")  # (memory, i, t) -> bool

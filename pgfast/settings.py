@@ -50,7 +50,13 @@ class Settings:
     baseline: str = _choice(
         "mean", "What returns are compared with: none, mean (running), batch (leave-one-out) or value (learned)."
     )
+    lam: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
+        1.0, "λ of generalised advantages, from 0, the next value alone, to 1, returns."
+    )
+    n_steps: Count | None = _choice(None, "Rewards of an advantage before a value takes the place of the others; all.")
+    bootstrap: bool = _choice(False, "Where an episode is truncated, what is observed last is worth its value.")
     entropy: Annotated[float, Ge(0.0)] = _choice(0.0, "Weight of an entropy bonus.")
+    soft: bool = _choice(False, "Entropy is paid for: actions are credited with that of the steps after them, too.")
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     lr: Positive = _choice(0.01, "Step size of the policy.")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pgfast.algorithms.advantages import Advantages
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
@@ -54,6 +55,11 @@ class Problem:
     @property
     def in_loop(self) -> bool:
         return bool(self.algorithm.in_loop)
+
+    @property
+    def window(self) -> int | None:
+        """Steps of the advantages that are learned from, 0 for all; None: returns."""
+        return self.algorithm.n_steps if isinstance(self.algorithm, Advantages) else None
 
     @property
     def counts(self) -> bool:
@@ -203,8 +209,8 @@ class Job:
         problem, model = self.problem, self.problem.model
         capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
-            model.workspace(problem.traits.like, problem.values, problem.in_loop),
-            model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),
+            model.workspace(problem.traits.like, problem.values, problem.in_loop, problem.window),
+            model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity, problem.window),
             make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
             self.shared if self.shared is not None else self._accounts(LANES),
         )

@@ -107,15 +107,27 @@ class Episode:
     v: list[np.ndarray] = field(default_factory=list)
     actions: list[Any] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
-    entropy: float = 0.0  # Σ_t H(π(·|S_t))
+    entropies: list[float] = field(default_factory=list)  # H(π(·|S_t))
+    last: Any = None  # what is observed at the end,
+    truncated: bool = True  # which comes by the time limit
     surprise: float = 0.0  # −Σ_t log π(A_t|S_t)
 
     def __len__(self):
         return len(self.rewards)
 
+    @property
+    def entropy(self):
+        """Σ_t H(π(·|S_t))."""
+        return sum(self.entropies)
+
+    def paid(self, settings):
+        """What each step pays: the reward, and where entropy is soft, τ H(π(·|S_t))."""
+        bonus = settings.entropy * np.array(self.entropies) if settings.soft else 0.0
+        return np.array(self.rewards) + bonus
+
     def credits(self, settings):
         """X_t: the return-to-go, or the whole return."""
-        g = discounted_returns(self.rewards, settings.gamma)
+        g = discounted_returns(self.paid(settings), settings.gamma)
         return np.full(len(g), g[0]) if settings.returns == "whole" else g
 
     def weights(self, settings):
@@ -247,10 +259,12 @@ class Trainer:
             episode.v.append(self.features.v(observation, t))
             episode.actions.append(action)
             episode.rewards.append(float(reward))
-            episode.entropy += self.policy.entropy(x, self.theta)
+            episode.entropies.append(self.policy.entropy(x, self.theta))
             episode.surprise += surprise
             if terminated:
+                episode.truncated = False
                 break
+        episode.last = env.observe(state) if hasattr(env, "observe") else state
         return episode
 
     def baseline(self, batch, i):

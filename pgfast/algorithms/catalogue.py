@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgfast.algorithms.a2c import A2C
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.exact import exact_algorithms
 from pgfast.algorithms.reinforce import REINFORCE
@@ -10,6 +11,7 @@ from pgfast.settings import Settings
 
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
+    "a2c": A2C,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgfast.algorithms.advantages import OWN, Advantages, check_advantages, make_advantages, wanted
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.settings import Settings
 
@@ -42,11 +43,11 @@ class Reinforce(NamedTuple):
         return (0.0, weight, weight) if self.whole_return == 1 else (reward * weight, weight, 1.0)
 
 
-def make_reinforce(settings: Settings) -> Reinforce:
+def make_reinforce(settings: Settings) -> Reinforce | Advantages:
     """The kernel's form of the user's choices."""
     kind, gamma = BASELINES[settings.baseline], settings.gamma
     whole_return = settings.returns == "whole"
-    return Reinforce(
+    plain = Reinforce(
         gamma=gamma,
         entropy=settings.entropy,
         baseline=kind,
@@ -59,10 +60,13 @@ def make_reinforce(settings: Settings) -> Reinforce:
         adds_to_score=int(kind in (MEAN, VALUE) or settings.entropy != 0.0),
         decay=1.0 if whole_return or settings.discount_factor else gamma,
     )
+    return make_advantages(settings, plain) if wanted(settings) else plain
 
 
 REINFORCE = Algorithm(
     "REINFORCE: the score meets the return, or what it exceeds a baseline by",
     "Williams 1992; Sutton & Barto 2018, sections 13.3 and 13.4",
     make_reinforce,
+    own=OWN,
+    check=check_advantages,
 )

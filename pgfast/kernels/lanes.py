@@ -27,7 +27,7 @@ from pgfast.compiler import (
     short,
     store_column,
 )
-from pgfast.protocol import act, advance, draw, learn, seed, step, taken, weigh
+from pgfast.protocol import act, advance, draw, learn, look_ahead, seed, step, taken, weigh
 from pgfast.random import Key
 
 # entries of `control`
@@ -243,6 +243,31 @@ def settle(n, algorithm, lanes):
 
 
 @lane_kernel
+def settle_and_weigh(n, algorithm, lanes):
+    """As `settle`, keeping the weights of the steps' scores."""
+    waiting = short(0)
+    for i in range(n):
+        ended, _, lanes.weight[i], _ = settle_lane(algorithm, i, lanes)
+        waiting = short(waiting + ended)
+    return waiting
+
+
+@leaf
+def is_cut(i, lanes):
+    """Has the step just made truncated the episode in lane i?"""
+    return (lanes.live[i] == 1.0) & (lanes.done[i] == TRUNCATED)
+
+
+@lane_kernel
+def some_cut(n, lanes):
+    """How many of n lanes' episodes the step just made has truncated."""
+    count = short(0)
+    for i in range(n):
+        count = short(count + (1 if is_cut(i, lanes) else 0))
+    return count
+
+
+@lane_kernel
 def normalise(n, lanes):
     """Move the power of two of the likelihood into its exponent, long before a product of probabilities underflows."""
     for i in range(n):
@@ -284,7 +309,10 @@ def turn(env, like, policy, algorithm, plan, learner, w, memory, n):
     """One step of n lanes; answers as `take_in`."""
     decide(env, like, policy, plan, learner, w, n)
     step_environment(n, env, like, plan, w.lanes)
-    return take_in(policy, algorithm, plan, w, memory, n)
+    answer = take_in(policy, algorithm, plan, w, memory, n)
+    if plan.learn == 1:
+        look_ahead(memory, env, like, policy, algorithm, n, w, learner)
+    return answer
 
 
 @leaf

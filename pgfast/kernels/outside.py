@@ -20,13 +20,13 @@ from pgfast.compiler import inlined, kernel, lane_kernel, leaf
 from pgfast.kernels.batches import finish as finish_in_batch
 from pgfast.kernels.batches import open_work
 from pgfast.kernels.batches import prime as prime_for_batches
-from pgfast.kernels.lanes import ACTIVE, RUNNING, TERMINATED, TRUNCATED, decide, padded, take_in
+from pgfast.kernels.lanes import ACTIVE, RUNNING, TERMINATED, TRUNCATED, decide, is_cut, padded, take_in
 from pgfast.kernels.plan import AGAIN, FINISHED, TAPE_FULL
 from pgfast.kernels.runs import close_lanes, open_lanes
 from pgfast.kernels.runs import finish as finish_in_runs
 from pgfast.kernels.runs import prime as prime_for_runs
 from pgfast.kernels.starts import begin_episode
-from pgfast.protocol import begin, serve
+from pgfast.protocol import begin, look_ahead, serve
 
 ABSENT = 3  # value of `done` while a lane's environment is absent
 # entries of `order`: 1 to take in a step; 1 to find actions; 1 to give back what lanes hold instead; how often all
@@ -108,6 +108,14 @@ def put_observations(desk, lanes):
         else:
             good &= put_observation(desk, lanes, i, k)
     return good
+
+
+@lane_kernel
+def put_last(desk, lanes):
+    """What is observed where the step just made has truncated an episode."""
+    for i in range(lanes.control[ACTIVE]):
+        if is_cut(i, lanes):
+            put_observation(desk, lanes, i, lanes.seat[i])
 
 
 @lane_kernel
@@ -201,6 +209,9 @@ def exchange_in_batches(
         if not receive(n, plan, desk, lanes):
             return BAD_REWARD
         full, waiting = take_in(policy, algorithm, plan, w, memory, n)
+        if plan.learn == 1:
+            put_last(desk, lanes)
+            look_ahead(memory, env, like, policy, algorithm, n, w, learner)
         begin_absent(env, like, plan, desk, w, memory)
         if waiting > 0:
             finish_in_batch(env, like, algorithm, plan, learner, accounts, w, memory, n)
@@ -228,6 +239,9 @@ def exchange_in_runs(env, like, policy, algorithm, optimisation, plan, learner, 
         if not receive(n, plan, desk, lanes):
             return BAD_REWARD
         full, waiting = take_in(policy, algorithm, plan, w, memory, n)
+        if plan.learn == 1:
+            put_last(desk, lanes)
+            look_ahead(memory, env, like, policy, algorithm, n, w, learner)
         begin_absent(env, like, plan, desk, w, memory)
         if waiting > 0:
             finish_in_runs(

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf, short
+from pgfast.compiler import LANES, fma, gather_kernel, inlined, leaf
 from pgfast.kernels.accounts import see
-from pgfast.kernels.lanes import TURN, Field, settle_lane
+from pgfast.kernels.lanes import TURN, Field, settle_and_weigh
 from pgfast.kernels.learner import update
 from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.tables import is_full, steps_of
@@ -58,16 +58,6 @@ def move_sparse_lane(m, source, target):
     m.since[target] = m.since[source]
     for r in range(m.theta.shape[0]):
         m.theta[r, target] = m.theta[r, source]
-
-
-@lane_kernel
-def settle_and_weigh(n, algorithm, lanes):
-    """`settle_lane` for n lanes, keeping the weights of their scores; returns how many have ended."""
-    waiting = short(0)
-    for i in range(n):
-        ended, _, lanes.weight[i], _ = settle_lane(algorithm, i, lanes)
-        waiting = short(waiting + ended)
-    return waiting
 
 
 @gather_kernel
@@ -112,6 +102,26 @@ def estimate(tape, learner, run, i, row):
 
 
 @leaf
+def add_gap(tape, i, row, gap, accounts, sums):
+    """What v̂ is short of, times its gradient, at a turn of lane i."""
+    for j in range(tape.active.shape[2]):
+        sums[accounts.value_at + np.int64(tape.active[i, row, j])] += gap
+
+
+@leaf
+def add_score(tape, algorithm, i, row, weight, delta, total, accounts, sums):
+    """w_t δ_t ∇ log π(A_t|S_t), what an entropy bonus adds, and what a leave-one-out baseline needs, at a turn of lane
+    i."""
+    for b in range(tape.c.shape[2]):
+        z = weight * tape.c[i, row, b]
+        bonus = tape.q[i, row, b] if algorithm.entropy != 0.0 else 0.0
+        add_step(tape, i, row, 0, b, fma(delta, z, bonus), sums)
+        if accounts.counts == 1:
+            add_step(tape, i, row, accounts.scores_at, b, z, sums)
+            add_step(tape, i, row, accounts.returns_at, b, total * z, sums)
+
+
+@leaf
 def go_back(tape, algorithm, learner, value, i, w, accounts, account):
     """Add Σ_t w_t δ_t ∇ log π(A_t|S_t), and what goes with it, over the episode in lane i; returns Σ_t X_t."""
     credited, g, sums = 0.0, 0.0, accounts.sums[account]
@@ -122,18 +132,29 @@ def go_back(tape, algorithm, learner, value, i, w, accounts, account):
         weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
         if algorithm.fits_value == 1:
             value = estimate(tape, learner, run, i, row)
-            for j in range(tape.active.shape[2]):
-                sums[accounts.value_at + np.int64(tape.active[i, row, j])] += g - value
+            add_gap(tape, i, row, g - value, accounts, sums)
         credit = total if algorithm.whole_return == 1 else g
         credited += credit
-        for b in range(tape.c.shape[2]):
-            z = weight * tape.c[i, row, b]
-            bonus = tape.q[i, row, b] if algorithm.entropy != 0.0 else 0.0
-            add_step(tape, i, row, 0, b, fma(credit - value, z, bonus), sums)
-            if accounts.counts == 1:
-                add_step(tape, i, row, accounts.scores_at, b, z, sums)
-                add_step(tape, i, row, accounts.returns_at, b, total * z, sums)
+        add_score(tape, algorithm, i, row, weight, credit - value, total, accounts, sums)
     return credited
+
+
+@inlined
+def write_step(tape, policy, algorithm, n, w):
+    """The step that n lanes have just made, in a ring; 1 when that is full, and how many lanes have ended."""
+    m, lanes = w.memory, w.lanes
+    turn = lanes.control[TURN]
+    row = turn & tape.last
+    waiting = settle_and_weigh(n, algorithm, lanes)
+    write_down(n, row, m.active, tape.active)
+    write_down(n, row, m.c, tape.c)
+    if algorithm.entropy != 0.0:
+        zero(n, m.q)
+        weigh_entropy(policy, n, algorithm.entropy, lanes, m)
+        write_down(n, row, m.q, tape.q)
+    for i in range(n):
+        tape.reward[i, row] = lanes.reward[i]
+    return 1 if is_full(turn, tape.powers.shape[0], lanes, m) else 0, waiting
 
 
 class Sparse(NamedTuple):
@@ -151,19 +172,7 @@ class Sparse(NamedTuple):
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
-        m, lanes = w.memory, w.lanes
-        turn = lanes.control[TURN]
-        row = turn & self.last
-        waiting = settle_and_weigh(n, algorithm, lanes)
-        write_down(n, row, m.active, self.active)
-        write_down(n, row, m.c, self.c)
-        if algorithm.entropy != 0.0:
-            zero(n, m.q)
-            weigh_entropy(policy, n, algorithm.entropy, lanes, m)
-            write_down(n, row, m.q, self.q)
-        for i in range(n):
-            self.reward[i, row] = lanes.reward[i]
-        return 1 if is_full(turn, self.powers.shape[0], lanes, m) else 0, waiting
+        return write_step(self, policy, algorithm, n, w)
 
     def begin(self, w, i):
         """Start an episode in lane i."""
@@ -210,7 +219,7 @@ class Sparse(NamedTuple):
         turns = np.arange(turn - size, turn)
         for name in ("active", "c", "q", "reward"):
             getattr(ring, name)[:, turns % (2 * size)] = getattr(self, name)[:, turns % size]
-        return ring
+        return type(self)(*ring)
 
 
 def make_sparse(n_features: int, n_active: int, width: int, n_coefficients: int, gamma: float, capacity: int) -> Sparse:

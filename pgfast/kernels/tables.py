@@ -265,7 +265,7 @@ class Table(NamedTuple):
         turns = np.arange(turn - size, turn)
         for new, old in ((ring.index, self.index), (ring.reward, self.reward), (ring.written, self.written)):
             new.reshape(2 * size, -1)[turns % (2 * size)] = old.reshape(size, -1)[turns % size]
-        return ring
+        return type(self)(*ring)
 
 
 def make_table(n_states: int, n_actions: int, gamma: float, capacity: int) -> Table:

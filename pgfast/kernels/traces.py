@@ -11,11 +11,11 @@ coefficients: as many as actions, or two for each number of a real action.
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, lane_kernel, leaf, short, wide
+from pgfast.compiler import LANES, fma, inlined, lane_kernel, leaf, short, wide
 from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
 from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.trace_updates import end_episodes, follow_means, remainder, update_lanes
@@ -187,10 +187,20 @@ def collect(m, accounts, account, i):
         m.gv[k, i] = 0.0
 
 
-class Traces(NamedTuple):
-    """The forward estimator; all that it remembers stands in the workspace."""
+@inlined
+def sum_for_baselines(policy, algorithm, n, reward, lanes, m):
+    """What the running mean and the leave-one-out baseline need of a step that pays `reward`, (L,)."""
+    if algorithm.baseline == 1:
+        credit(n, algorithm.gamma, reward, m.credit, m.credited)
+    if algorithm.leaves_one_out == 1:
+        weigh_scores(n, lanes.weight, m.c, m.q)
+        add_scores(n, policy, m.q, m, m.s)
 
-    values: int  # V
+
+class Traces(NamedTuple):
+    """The forward estimator; all that it remembers stands in the workspace, but for a ring of the last steps."""
+
+    ring: Any  # (n, R + V, L): empty where none are remembered
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made."""
@@ -199,11 +209,7 @@ class Traces(NamedTuple):
             inner(n, m.weights, m.v, m.value)
             trace_value(n, algorithm.gamma, lanes.live, lanes.reward, m.value, m.v, m.ev, m.gv)
         waiting = settle_and_trace(n, policy, algorithm, lanes, m)
-        if algorithm.baseline == 1:
-            credit(n, algorithm.gamma, lanes.reward, m.credit, m.credited)
-        if algorithm.leaves_one_out == 1:
-            weigh_scores(n, lanes.weight, m.c, m.q)
-            add_scores(n, policy, m.q, m, m.s)
+        sum_for_baselines(policy, algorithm, n, lanes.reward, lanes, m)
         if algorithm.entropy != 0.0:
             zero(n, m.q)
             weigh_entropy(policy, n, algorithm.entropy, lanes, m)
@@ -319,6 +325,9 @@ class Traces(NamedTuple):
             m.weights_rest[k, target] = m.weights_rest[k, source]
         for k in range(2):
             m.decays[k, target] = m.decays[k, source]
+        for step in range(self.ring.shape[0]):
+            for r in range(self.ring.shape[1]):
+                self.ring[step, r, target] = self.ring[step, r, source]
         m.value[target] = m.value[source]
         m.credit[target] = m.credit[source]
         m.credited[target] = m.credited[source]

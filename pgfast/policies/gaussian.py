@@ -80,6 +80,13 @@ def sum_entropy(n, lanes, m):
 
 
 @lane_kernel
+def copy_entropy(n, m):
+    """The policy's entropy, the same everywhere, into ``m.peak``."""
+    for i in range(n):
+        m.peak[i] = m.theta[m.theta.shape[0] - 1, i]
+
+
+@lane_kernel
 def weigh_deviations(n, scale, lanes, q):
     """scale · w_t to the coefficients of every ρ, where the step counts; q (2 K, L)."""
     for k in range(q.shape[0] // 2, q.shape[0]):
@@ -151,6 +158,13 @@ class LinearGaussian(NamedTuple):
         d = m.x.shape[0]
         k, j = r // (d + 1), r % (d + 1)
         return coefficients[k, i] * m.x[j, i] if j < d else coefficients[coefficients.shape[0] // 2 + k, i]
+
+    def see_values(self, env, like, n, w):
+        write(self.features, env, n, like, w, w.memory.v)
+
+    def measure_entropy(self, n, lanes, m):
+        """H in ``m.peak``."""
+        copy_entropy(n, m)
 
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""

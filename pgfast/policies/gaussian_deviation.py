@@ -43,6 +43,16 @@ def sum_entropies(n, entropy0, lanes, m):
             lanes.entropy[i] += m.c[size + k, i] if lanes.done[i] == 0 else 0.0
 
 
+@lane_kernel
+def add_entropies(n, entropy0, m):
+    """H from the logarithms of σ_k / s_k in ``m.q``, into ``m.peak``."""
+    for i in range(n):
+        m.peak[i] = entropy0
+    for k in range(m.h.shape[0]):
+        for i in range(n):
+            m.peak[i] += m.q[k, i]
+
+
 class DeviationGaussian(NamedTuple):
     """a_k ~ N(m_k + w_kᵀ x(s), (s_k exp ρ_kᵀ x(s))²)."""
 
@@ -69,6 +79,15 @@ class DeviationGaussian(NamedTuple):
         d = m.x.shape[0]
         k, part, j = r // (2 * d), r // d % 2, r % d
         return coefficients[part * (coefficients.shape[0] // 2) + k, i] * m.x[j, i]
+
+    def see_values(self, env, like, n, w):
+        write(self.features, env, n, like, w, w.memory.v)
+
+    def measure_entropy(self, n, lanes, m):
+        """H in ``m.peak``; the coefficients ``m.q`` are scratch."""
+        for k in range(m.h.shape[0]):
+            write_product(n, 2 * k + 1, k, 0.0, m.theta, m.x, m.q)
+        add_entropies(n, self.first.entropy0, m)
 
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""

@@ -105,6 +105,9 @@ class LinearSoftmax(NamedTuple):
         d = m.x.shape[0]
         return coefficients[r // d, i] * m.x[r % d, i]
 
+    def see_values(self, env, like, n, w):
+        write(self.features, env, n, like, w, w.memory.v)
+
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)

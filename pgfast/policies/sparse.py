@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import gather_kernel, lane_kernel, leaf
-from pgfast.policies.gaussian import First, draw_actions, sum_entropy, weigh_deviations
+from pgfast.policies.gaussian import First, copy_entropy, draw_actions, sum_entropy, weigh_deviations
 from pgfast.policies.softmax import choose, entropy_coefficients, finite, score_preferences, unmarked
 from pgfast.protocol import activate, cool
 from pgfast.vmath import exp, times
@@ -51,10 +51,16 @@ def add_number(n, x, row):
 
 
 @leaf
-def find_active(features, env, n, like, w, width, learner):
-    """Which features are active in n lanes, and the sums of their rows."""
+def see_active(features, env, like, n, w):
+    """Which features are active in n lanes."""
     if activate(features, env, n, like, w, w.memory.active) != 0:
         w.lanes.control[FAULT] = 1
+
+
+@leaf
+def find_active(features, env, n, like, w, width, learner):
+    """Which features are active in n lanes, and the sums of their rows."""
+    see_active(features, env, like, n, w)
     sum_rows(n, width, learner.flat, w.memory)
 
 
@@ -107,6 +113,9 @@ class SparseSoftmax(NamedTuple):
         cool_preferences(n, self.link, w.memory.h)
         choose(n, deterministic, w.lanes, w.memory)
 
+    def see_values(self, env, like, n, w):
+        see_active(self.features, env, like, n, w)
+
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
@@ -144,6 +153,13 @@ class SparseGaussian(NamedTuple):
             add_number(n, self.first.middle[k], m.h[k])
         draw_actions(n, deterministic, self.first, lanes, m)
         sum_entropy(n, lanes, m)
+
+    def see_values(self, env, like, n, w):
+        see_active(self.features, env, like, n, w)
+
+    def measure_entropy(self, n, lanes, m):
+        """H in ``m.peak``."""
+        copy_entropy(n, m)
 
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""

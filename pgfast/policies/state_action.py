@@ -79,6 +79,9 @@ class StateActionSoftmax(NamedTuple):
             total = fma(coefficients[b, i], m.x[b * d + r, i] - m.x[last * d + r, i], total)
         return total
 
+    def see_values(self, env, like, n, w):
+        write(self.value_features, env, n, like, w, w.memory.v)
+
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)

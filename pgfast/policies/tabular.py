@@ -39,6 +39,16 @@ def locate(n, env, like, start, n_states, state, state_int, seen):
     return outside
 
 
+@leaf
+def see_rows(policy, env, like, n, w):
+    """The row of θ that each lane is in."""
+    lanes, m = w.lanes, w.memory
+    n_observations = observed(policy.clock, policy.n_states)
+    if locate(n, env, like, policy.start, n_observations, lanes.state, lanes.state_int, m.seen) != 0:
+        lanes.control[FAULT] = 1
+    find_rows(policy.clock, n, lanes, m)
+
+
 @gather_kernel
 def look_up(n, n_actions, stride, table, lanes, m):
     """Sample from the row of each lane; adds the entropy of the row where the lane's episode is going on.
@@ -252,15 +262,15 @@ class TabularSoftmax(NamedTuple):
 
     def act(self, env, like, n, w, learner, deterministic):
         lanes, m = w.lanes, w.memory
-        n_observations = observed(self.clock, self.n_states)
-        if locate(n, env, like, self.start, n_observations, lanes.state, lanes.state_int, m.seen) != 0:
-            lanes.control[FAULT] = 1
-        find_rows(self.clock, n, lanes, m)
+        see_rows(self, env, like, n, w)
         if deterministic == 1:
             at = greedy_at(self.link, place_of_pi(self, learner))
             look_up_greedy(n, self.n_actions, at, m.run, m.seen, learner.runs, lanes.action, m.index)
         else:
             look_up(n, self.n_actions, self.stride, learner.flat, lanes, m)
+
+    def see_values(self, env, like, n, w):
+        see_rows(self, env, like, n, w)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """From C, in whose entries the room's spans are, to the gradient, in whose they are then; the account's scores
