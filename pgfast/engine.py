@@ -136,13 +136,15 @@ class Engine:
             from pgfast.exact_training import ascent_of
 
             self._ascent = ascent_of(settings, source, self.traits, self.model)
-        values = self.model.n_values if settings.baseline == "value" else 0
+        algorithm = algorithm_of(settings)
+        algorithm.serve(settings, self.model, source.env, self.traits)
+        values = algorithm.weights(settings, self.model)
         batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
         self._problem = Problem(
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
             traits=self.traits,
             model=self.model,
-            algorithm=algorithm_of(settings).make(settings),
+            algorithm=algorithm.make(settings),
             optimisation=Optimisation(
                 step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
                 settings.lr, settings.lr_value, batch,
@@ -175,7 +177,7 @@ class Engine:
 
     @property
     def value_weights(self) -> np.ndarray | None:
-        """The weights of the learned baseline, (runs, V), or None without one."""
+        """The weights of the learned baseline, or of q̂, (runs, V), or None without one."""
         if self._problem.values == 0:
             return None
         at = self._learner.weights_at

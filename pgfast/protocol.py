@@ -45,6 +45,7 @@ hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if w
 act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
 score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
 weigh_entropy = hook("weigh_entropy")  # (policy, n, scale, lanes, m): m.q += scale · weight · that of ∇H
+value_actions = hook("value_actions")  # (policy, n, lanes, m): m.q is q̂ of all actions, m.taken the features of one
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0

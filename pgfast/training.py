@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pgfast.algorithms.expected import Expected
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
+from pgfast.kernels.action_values import valuing_actions
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT, MOST_SHARING, TURN
@@ -96,6 +98,15 @@ def chooses_runs(problem: Problem, runs: int) -> bool:
     """Whether lanes are runs; it depends on the configuration only, never on the machine."""
     few_rows = problem.model.n_rows * LANES <= 2**22
     return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
+
+
+def workspace_and_memory(problem: Problem, capacity: int, learn: bool) -> tuple[np.record, Any]:
+    """A thread's lanes, and what it remembers of them."""
+    model, values, in_loop, like = problem.model, problem.values, problem.in_loop, problem.traits.like
+    of_actions = isinstance(problem.algorithm, Expected)
+    workspace = model.workspace(like, values, in_loop, values if of_actions else 0)
+    memory = model.memory(problem.algorithm.gamma, values, in_loop, capacity)
+    return workspace, valuing_actions(memory) if of_actions else memory
 
 
 @dataclass
@@ -203,8 +214,7 @@ class Job:
         problem, model = self.problem, self.problem.model
         capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
-            model.workspace(problem.traits.like, problem.values, problem.in_loop),
-            model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity),
+            *workspace_and_memory(problem, capacity, self.learn),
             make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
             self.shared if self.shared is not None else self._accounts(LANES),
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.exact import exact_algorithms
+from pgfast.algorithms.expected import EXPECTED
 from pgfast.algorithms.reinforce import REINFORCE
 from pgfast.errors import unknown
 from pgfast.settings import Settings
 
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
+    "expected": EXPECTED,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

@@ -80,6 +80,24 @@ def write_down(n, row, rows, ring):
 
 
 @leaf
+def take_down(tape, policy, algorithm, n, w):
+    """Write down the step that n lanes have just made; answers as `learn`."""
+    m, lanes = w.memory, w.lanes
+    turn = lanes.control[TURN]
+    row = turn & tape.last
+    waiting = settle_and_weigh(n, algorithm, lanes)
+    write_down(n, row, m.active, tape.active)
+    write_down(n, row, m.c, tape.c)
+    if algorithm.entropy != 0.0:
+        zero(n, m.q)
+        weigh_entropy(policy, n, algorithm.entropy, lanes, m)
+        write_down(n, row, m.q, tape.q)
+    for i in range(n):
+        tape.reward[i, row] = lanes.reward[i]
+    return 1 if is_full(turn, tape.powers.shape[0], lanes, m) else 0, waiting
+
+
+@leaf
 def see_episode(tape, i, w, accounts, account):
     """List the rows of θ that the episode in lane i touches."""
     count = accounts.seen[account, 0]
@@ -151,19 +169,7 @@ class Sparse(NamedTuple):
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
-        m, lanes = w.memory, w.lanes
-        turn = lanes.control[TURN]
-        row = turn & self.last
-        waiting = settle_and_weigh(n, algorithm, lanes)
-        write_down(n, row, m.active, self.active)
-        write_down(n, row, m.c, self.c)
-        if algorithm.entropy != 0.0:
-            zero(n, m.q)
-            weigh_entropy(policy, n, algorithm.entropy, lanes, m)
-            write_down(n, row, m.q, self.q)
-        for i in range(n):
-            self.reward[i, row] = lanes.reward[i]
-        return 1 if is_full(turn, self.powers.shape[0], lanes, m) else 0, waiting
+        return take_down(self, policy, algorithm, n, w)
 
     def begin(self, w, i):
         """Start an episode in lane i."""
