@@ -147,10 +147,11 @@ class Engine:
             algorithm=algorithm.make(settings),
             optimisation=Optimisation(
                 step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
-                settings.lr, settings.lr_value, batch,
+                settings.lr, getattr(settings, algorithm.rate), batch,
             ),
             seed=settings.seed,
             values=values,
+            sigma0=settings.sigma0,
         )  # fmt: skip
         self._played: Played | None = None
         if source.foreign is not None and source.foreign.playable:
@@ -335,7 +336,9 @@ class Engine:
             raise PgfastError(f"run is {run}: it must be from 0 to {self.settings.runs - 1}.")
         if not (isinstance(time, int | np.integer) and 0 <= time < 2**32):
             raise PgfastError(f"time is {time!r}: it must be a whole number of steps, at least 0.")
-        return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run, time)
+        return (self._predictor or self._ready_to_predict()).predict(
+            obs, deterministic or self._problem.greedy, run, time
+        )
 
     def _ready_to_predict(self) -> Predictor:
         from pgfast.inference import Predictor

@@ -98,13 +98,17 @@ class Model:
         clock = getattr(self.policy, "clock", None)
         return clock.horizon if isinstance(clock, Timed) else None
 
-    def workspace(self, like: Any, values: int, in_loop: bool, taken: int = 0) -> np.record:
-        """A thread's record of lanes; `values` weights of a learned baseline are used, or of q̂, which is then a function
-        of `taken` features."""
-        sizes = Sizes(
+    def sizes(self, values: int, taken: int = 0) -> Sizes:
+        """How much a lane has of everything."""
+        return Sizes(
             self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients, values,
             self.n_inputs, taken,
         )  # fmt: skip
+
+    def workspace(self, like: Any, values: int, in_loop: bool, taken: int = 0) -> np.record:
+        """A thread's record of lanes; `values` weights of a learned baseline are used, or of q̂, which is then a
+        function of `taken` features."""
+        sizes = self.sizes(values, taken)
         fields: list[Field]
         if self.tabular:
             fields = table_fields()

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.algorithms.expected import Expected
+from pgfast.algorithms.pgpe import Pgpe
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
-from pgfast.kernels.action_values import valuing_actions
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT, MOST_SHARING, TURN
@@ -23,6 +22,7 @@ from pgfast.kernels.learner import EPISODES, FAILED, LAST, STEPS, Learner, Optim
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
 from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA, MOVES, NORM, REFERENCE, SQUARES, SUM
+from pgfast.memories import workspace_and_memory
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
@@ -52,10 +52,16 @@ class Problem:
     optimisation: Optimisation
     seed: int
     values: int  # weights of the learned baseline; 0 without one
+    sigma0: float = 1.0  # first standard deviation of explored parameters
 
     @property
     def in_loop(self) -> bool:
         return bool(self.algorithm.in_loop)
+
+    @property
+    def greedy(self) -> bool:
+        """Are the preferred actions played, whatever else is said?"""
+        return isinstance(self.algorithm, Pgpe)
 
     @property
     def counts(self) -> bool:
@@ -98,15 +104,6 @@ def chooses_runs(problem: Problem, runs: int) -> bool:
     """Whether lanes are runs; it depends on the configuration only, never on the machine."""
     few_rows = problem.model.n_rows * LANES <= 2**22
     return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
-
-
-def workspace_and_memory(problem: Problem, capacity: int, learn: bool) -> tuple[np.record, Any]:
-    """A thread's lanes, and what it remembers of them."""
-    model, values, in_loop, like = problem.model, problem.values, problem.in_loop, problem.traits.like
-    of_actions = isinstance(problem.algorithm, Expected)
-    workspace = model.workspace(like, values, in_loop, values if of_actions else 0)
-    memory = model.memory(problem.algorithm.gamma, values, in_loop, capacity)
-    return workspace, valuing_actions(memory) if of_actions else memory
 
 
 @dataclass
@@ -174,7 +171,7 @@ class Job:
             self._share_out(copies)
         return Plan(
             learn=int(self.learn),
-            deterministic=int(self.deterministic),
+            deterministic=int(self.deterministic or problem.greedy),
             stream=TRAIN if self.learn else EVALUATE,
             sharing=precision.numbers // (1 if problem.traits.paired else 2),
             runs=self.runs,

@@ -37,3 +37,4 @@ class Algorithm(NamedTuple):
     estimates: bool = True  # is what θ moves along an estimate of ∇J?
     weights: Callable[[Settings, Any], int] = weights_of_baseline  # learned beside θ; raises PgfastError for a model
     serve: Callable[[Settings, Any, Any, Any], None] = serve  # raises PgfastError for a model, environment or traits
+    rate: str = "lr_value"  # the setting that is their step size

@@ -1,17 +1,16 @@
-"""The all-action, or expected, policy gradient with a learned q̂ (Sutton et al. 2000, theorem 1; Ciosek & Whiteson 2018).
+"""The all-action, or expected, policy gradient with a learned q̂ (Sutton et al. 2000, theorem 1; Ciosek & Whiteson
+2018).
 
 One episode's estimate of ∇J is Σ_t w_t Σ_b ∇π(b|S_t) q̂(S_t, b; w), over all actions instead of the one taken: so the
 noise of drawing an action is gone, and that of what comes after it is in q̂ alone. w_t is γᵗ or 1, as in REINFORCE.
 
 q̂ is linear in the features that the policy's preferences are linear in: of a table it has a number for each entry, of
-state features x(s) weights for each action, of state–action features q̂ = wᵀ x(s, a). At each update of θ, w takes a step
-down the gradient of ½ Σ_t (G_t − q̂(S_t, A_t))². The w that weighs a batch comes from earlier ones: where q̂ is the policy's
-Q the estimate is unbiased, else off by Σ_s d(s) Σ_b ∇π(b|s) (q̂ − Q)(s, b).
+state features x(s) weights for each action, of state–action features q̂ = wᵀ x(s, a). At each update of θ, w takes a
+step down the gradient of ½ Σ_t (G_t − q̂(S_t, A_t))². The w that weighs a batch comes from earlier ones: where q̂ is
+the policy's Q the estimate is unbiased, else off by Σ_s d(s) Σ_b ∇π(b|s) (q̂ − Q)(s, b).
 
-Sutton, McAllester, Singh & Mansour 2000: Policy gradient methods for reinforcement learning with function approximation.
-NIPS 12.
-Ciosek & Whiteson 2018: Expected policy gradients. AAAI.
-"""
+Sutton, McAllester, Singh & Mansour 2000: Policy gradient methods for reinforcement learning with function
+approximation. NIPS 12. Ciosek & Whiteson 2018: Expected policy gradients. AAAI."""
 
 from __future__ import annotations
 

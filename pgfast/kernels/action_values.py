@@ -1,9 +1,9 @@
 """Memories of algorithms that learn q̂(s, a; w), and sum over all actions instead of crediting the one taken.
 
-With π_b and q̂_b of the actions in a state, Σ_b ∇π_b q̂_b = Σ_b π_b (q̂_b − Σ_c π_c q̂_c) ∇h_b is known when a step is made: it
-needs no trace, and goes to the gradient as an entropy bonus does. What is not known before the episode ends is G_t, to which
-q̂(S_t, A_t) is fitted: so w is learned as that of a baseline is, with the features of state and action. In kernels, its
-weights and sums stand in the same places.
+With π_b and q̂_b of the actions in a state, Σ_b ∇π_b q̂_b = Σ_b π_b (q̂_b − Σ_c π_c q̂_c) ∇h_b is known when a step is
+made: it needs no trace, and goes to the gradient as an entropy bonus does. What is not known before the episode ends is
+G_t, to which q̂(S_t, A_t) is fitted: so w is learned as that of a baseline is, with the features of state and action.
+In kernels, its weights and sums stand in the same places.
 
 A actions, D features or S states, V = A D or A S weights, L = LANES.
 """
@@ -27,8 +27,8 @@ from pgfast.protocol import value_actions, weigh_entropy
 
 @lane_kernel
 def weigh_advantages(n, weight, action, c, mean, q):
-    """q[b] becomes w π_b (q̂_b − Σ_c π_c q̂_c) from q̂_b. π is read off the score coefficients c, which are 0 in a lane whose
-    episode has ended: there all is 0. `mean` is a scratch row."""
+    """q[b] becomes w π_b (q̂_b − Σ_c π_c q̂_c) from q̂_b. π is read off the score coefficients c, which are 0 in a lane
+    whose episode has ended: there all is 0. `mean` is a scratch row."""
     n_actions = c.shape[0]
     for i in range(n):
         mean[i] = 0.0
@@ -60,8 +60,9 @@ class ActionTraces(Traces):
 
 @leaf
 def value_table(tape, algorithm, learner, i, w, accounts, account):
-    """Back over the episode in lane i of a table: w_t π_b q̂_b to all entries of each row visited, from which the policy's
-    `expand` subtracts what they sum up to, and G_t − q̂ to the weight of the entry visited. Returns Σ_t G_t."""
+    """Back over the episode in lane i of a table: w_t π_b q̂_b to all entries of each row visited, from which the
+    policy's `expand` subtracts what they sum up to, and G_t − q̂ to the weight of the entry visited. Returns Σ_t
+    G_t."""
     credited, g, sums, path, n = 0.0, 0.0, accounts.sums[account], trail(w.memory, i), tape.n_actions
     run, steps = w.memory.run[i], steps_of(w.lanes, i)
     numbers, pi_at = learner.runs[run], learner.decays_at - tape.n_states * n
@@ -130,8 +131,8 @@ def value_features(tape, algorithm, learner, i, w, accounts, account):
 
 
 class ActionSparse(Sparse):
-    """Of sparse features. On the tape the coefficient of the action taken is 1 more than in the score, 2 − π_a, so that it
-    alone is positive; those of the others are −π_b."""
+    """Of sparse features. On the tape the coefficient of the action taken is 1 more than in the score, 2 − π_a, so that
+    it alone is positive; those of the others are −π_b."""
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
