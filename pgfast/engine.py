@@ -137,8 +137,7 @@ class Engine:
 
             self._ascent = ascent_of(settings, source, self.traits, self.model)
         algorithm = algorithm_of(settings)
-        algorithm.serve(settings, self.model, source.env, self.traits)
-        values = algorithm.weights(settings, self.model)
+        values = algorithm.weights(settings, self.model, source.env, self.traits)
         batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
         self._problem = Problem(
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
@@ -151,7 +150,7 @@ class Engine:
             ),
             seed=settings.seed,
             values=values,
-            sigma0=settings.sigma0,
+            sigma0=settings.sigma0, greedy=algorithm.greedy,
         )  # fmt: skip
         self._played: Played | None = None
         if source.foreign is not None and source.foreign.playable:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.algorithms.pgpe import Pgpe
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
@@ -53,15 +52,11 @@ class Problem:
     seed: int
     values: int  # weights of the learned baseline; 0 without one
     sigma0: float = 1.0  # first standard deviation of explored parameters
+    greedy: bool = False  # are the preferred actions played, whatever else is said?
 
     @property
     def in_loop(self) -> bool:
         return bool(self.algorithm.in_loop)
-
-    @property
-    def greedy(self) -> bool:
-        """Are the preferred actions played, whatever else is said?"""
-        return isinstance(self.algorithm, Pgpe)
 
     @property
     def counts(self) -> bool:

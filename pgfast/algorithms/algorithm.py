@@ -15,13 +15,9 @@ def allow(settings: Settings) -> None:
     """Nothing to object to."""
 
 
-def weights_of_baseline(settings: Settings, model: Any) -> int:
+def weights_of_baseline(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     """Those of v̂, where it is the baseline."""
     return int(model.n_values) if settings.baseline == "value" else 0
-
-
-def serve(settings: Settings, model: Any, env: Any, traits: Any) -> None:
-    """Any policy and environment will do."""
 
 
 class Algorithm(NamedTuple):
@@ -35,6 +31,9 @@ class Algorithm(NamedTuple):
     fixed: Mapping[str, tuple[Any, str]] = NOTHING  # what a setting has to be, and why
     check: Callable[[Settings], None] = allow  # raises PgfastError for what it can't serve
     estimates: bool = True  # is what θ moves along an estimate of ∇J?
-    weights: Callable[[Settings, Any], int] = weights_of_baseline  # learned beside θ; raises PgfastError for a model
-    serve: Callable[[Settings, Any, Any, Any], None] = serve  # raises PgfastError for a model, environment or traits
+    greedy: bool = False  # are the preferred actions played, in training and after?
+    weights: Callable[[Settings, Any, Any, Any], int] = (
+        weights_of_baseline  # how many are learned beside θ, for a model,
+    )
+    # environment and traits; raises PgfastError for those that it can't serve
     rate: str = "lr_value"  # the setting that is their step size

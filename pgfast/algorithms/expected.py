@@ -10,7 +10,9 @@ step down the gradient of ½ Σ_t (G_t − q̂(S_t, A_t))². The w that weighs a
 the policy's Q the estimate is unbiased, else off by Σ_s d(s) Σ_b ∇π(b|s) (q̂ − Q)(s, b).
 
 Sutton, McAllester, Singh & Mansour 2000: Policy gradient methods for reinforcement learning with function
-approximation. NIPS 12. Ciosek & Whiteson 2018: Expected policy gradients. AAAI."""
+approximation. NIPS 12.
+Ciosek & Whiteson 2018: Expected policy gradients. AAAI.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def make_expected(settings: Settings) -> Expected:
     return Expected(*make_reinforce(settings)._replace(fits_value=1))
 
 
-def weights_of(settings: Settings, model: Any) -> int:
+def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     """Of q̂; raises PgfastError for a policy whose actions it can't sum over."""
     if model.n_reals:
         raise PgfastError(

@@ -43,7 +43,7 @@ def make_pgpe(settings: Settings) -> Pgpe:
     return Pgpe(*make_reinforce(settings)._replace(fits_value=1))
 
 
-def weights_of(settings: Settings, model: Any) -> int:
+def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     """Of ρ, one for each number of θ that is explored; raises PgfastError for a policy of which there can't be one in
     each lane."""
     if model.name not in _POLICIES or model.width == 0:
@@ -87,4 +87,5 @@ PGPE = Algorithm(
     check=_check,
     weights=weights_of,
     rate="lr_sigma",
+    greedy=True,
 )

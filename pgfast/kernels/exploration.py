@@ -2,7 +2,8 @@
 
 The numbers that ε is made of are the policy's at step 0, at which no policy acts: no other number of the seed has their
 counter. They are those of the first episode of a pair; the second has them with the other sign. R explored rows of θ,
-the first of it; L = LANES."""
+the first of it; L = LANES.
+"""
 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
