@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.errors import PgfastError
 from pgfast.kernels.learner import Learner, Optimisation, derive, make_learner, make_room, span_first
 from pgfast.kernels.step_rules import step_rule
@@ -21,7 +22,7 @@ def optimisation_of(settings: Settings, batch: int) -> Optimisation:
     return Optimisation(
         step_rule(s.optimizer, s.momentum, s.beta2, s.epsilon),
         s.lr,
-        s.lr_value,
+        getattr(s, algorithm_of(s).rate),
         batch,
         step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
         Unbounded() if s.max_norm is None else Bounded(s.max_norm),

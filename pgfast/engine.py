@@ -136,16 +136,18 @@ class Engine:
             from pgfast.exact_training import ascent_of
 
             self._ascent = ascent_of(settings, source, self.traits, self.model)
-        values = self.model.n_values if settings.baseline == "value" else 0
+        algorithm = algorithm_of(settings)
+        values = algorithm.weights(settings, self.model, source.env, self.traits)
         batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
         self._problem = Problem(
             env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
             traits=self.traits,
             model=self.model,
-            algorithm=algorithm_of(settings).make(settings),
+            algorithm=algorithm.make(settings),
             optimisation=optimisation_of(settings, batch),
             seed=settings.seed,
             values=values,
+            sigma0=settings.sigma0, greedy=algorithm.greedy,
         )  # fmt: skip
         self._played: Played | None = None
         if source.foreign is not None and source.foreign.playable:
@@ -172,7 +174,7 @@ class Engine:
 
     @property
     def value_weights(self) -> np.ndarray | None:
-        """The weights of the learned baseline, (runs, V), or None without one."""
+        """The weights of the learned baseline, or of q̂, (runs, V), or None without one."""
         if self._problem.values == 0:
             return None
         at = self._learner.weights_at
@@ -334,7 +336,9 @@ class Engine:
             raise PgfastError(f"run is {run}: it must be from 0 to {self.settings.runs - 1}.")
         if not (isinstance(time, int | np.integer) and 0 <= time < 2**32):
             raise PgfastError(f"time is {time!r}: it must be a whole number of steps, at least 0.")
-        return (self._predictor or self._ready_to_predict()).predict(obs, deterministic, run, time)
+        return (self._predictor or self._ready_to_predict()).predict(
+            obs, deterministic or self._problem.greedy, run, time
+        )
 
     def _ready_to_predict(self) -> Predictor:
         from pgfast.inference import Predictor

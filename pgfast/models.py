@@ -16,20 +16,13 @@ import numpy as np
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures, Products
 from pgfast.features.inputs import FAR
-from pgfast.kernels.advantage_tapes import (
-    AdvantageSparse,
-    AdvantageTable,
-    advantage_sparse_fields,
-    advantage_table_fields,
-)
-from pgfast.kernels.advantage_traces import advantage_fields, make_traces
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, TABLES, Field, Precision, lane_fields, make_workspace
 from pgfast.kernels.sparse import make_sparse, sparse_fields
 from pgfast.kernels.sparse_tapes import make_sparse_tape
 from pgfast.kernels.table_tapes import make_table_tape
 from pgfast.kernels.tables import make_table, table_fields
 from pgfast.kernels.tapes import make_tape
-from pgfast.kernels.traces import Sizes, preference_fields, trace_fields
+from pgfast.kernels.traces import Sizes, make_traces, preference_fields, trace_fields
 from pgfast.policies.clocks import Shared, Stationary, Timed
 from pgfast.policies.escort import Escort
 from pgfast.policies.family import Family, ordered_statistics
@@ -105,39 +98,38 @@ class Model:
         clock = getattr(self.policy, "clock", None)
         return clock.horizon if isinstance(clock, Timed) else None
 
-    def workspace(self, like: Any, values: int, in_loop: bool, window: int | None = None) -> np.record:
-        """A thread's record of lanes; `values` weights of a learned baseline are used, `window` as of `memory`."""
-        sizes = Sizes(
-            self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients, values,
-            self.n_inputs,
+    def sizes(self, values: int, taken: int = 0) -> Sizes:
+        """How much a lane has of everything; `values` weights of a learned baseline are used, or of q̂, which is then
+        a function of `taken` features."""
+        return Sizes(
+            self.width, self.n_prepared, self.n_rows, self.n_parameters, self.n_outputs, self.n_coefficients,
+            0 if self.sparse else values, self.n_inputs, taken,
         )  # fmt: skip
-        fields: list[Field]
-        if self.tabular:
-            fields = table_fields() if window is None else advantage_table_fields()
-        elif self.sparse:
-            make = sparse_fields if window is None else advantage_sparse_fields
-            fields = make(sizes._replace(values=0), self.n_active)
-        else:
-            learning = trace_fields if window is None else advantage_fields
-            fields = (preference_fields if in_loop else learning)(sizes, self.precision)
+
+    def lanes(self, like: Any, fields: list[Field]) -> np.record:
+        """A thread's record of lanes, with fields of the policy's own."""
         return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
 
-    def memory(self, gamma: float, values: int, in_loop: bool, capacity: int, window: int | None = None) -> Any:
-        """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed; for advantages
-        of `window` steps, 0 of all, or for returns."""
+    def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
+        """A thread's record of lanes for REINFORCE."""
+        sizes = self.sizes(values)
+        if self.tabular:
+            return self.lanes(like, table_fields())
+        if self.sparse:
+            return self.lanes(like, sparse_fields(sizes, self.n_active))
+        return self.lanes(like, (preference_fields if in_loop else trace_fields)(sizes, self.precision))
+
+    def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
+        """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
         if self.tabular:
             s, a = self.policy.n_states, self.n_actions
-            table = make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
-            return table if window is None else AdvantageTable(*table)
+            return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
         if self.sparse:
             t, d = self.n_active, self.policy.features.n_features
             if in_loop:
                 return make_sparse_tape(t, self.n_reals, capacity)
-            ring = make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
-            return ring if window is None else AdvantageSparse(*ring)
-        if in_loop:
-            return make_tape(self.width, values, self.n_reals, capacity)
-        return make_traces(self.n_rows, values, window, self.precision)
+            return make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
+        return make_tape(self.width, values, self.n_reals, capacity) if in_loop else make_traces()
 
 
 def build(env: Any, traits: Traits, settings: Settings, function: FunctionType | None = None) -> Model:

@@ -54,6 +54,7 @@ measure_entropy = optional_hook(
 )  # (policy, n, lanes, m): m.peak = H, before its gradient is
 # weighed, where that doesn't leave it there
 see_values = hook("see_values")  # (policy, env, like, n, w): what v̂ is made of, at the states that lanes are in
+value_actions = hook("value_actions")  # (policy, n, lanes, m): m.q is q̂ of all actions, m.taken the features of one
 expand = hook("expand")  # (policy, algorithm, learner, run, accounts, a, room)
 expand_lane = hook("expand_lane")  # (policy, i, share, m)
 prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share isn't 0

@@ -60,7 +60,6 @@ class Settings:
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     lr: Positive = _choice(0.01, "Step size of the policy.")
-    lr_value: Positive = _choice(0.01, "Step size of the learned baseline.")
     schedule: Literal["constant", "linear", "inverse", "robbins-monro"] = _choice(
         "constant",
         "Step sizes: constant; linear, to 0 over the episodes; inverse, 1/(1 + k/κ) after k updates, or robbins-monro, "
@@ -69,6 +68,9 @@ class Settings:
     schedule_updates: Positive = _choice(100.0, "κ of the schedules inverse and robbins-monro.")
     schedule_power: Annotated[float, Gt(0.5), Le(1.0)] = _choice(0.75, "p of the schedule robbins-monro.")
     max_norm: Positive | None = _choice(None, "A gradient whose norm is larger is scaled to it; any, if not given.")
+    lr_value: Positive = _choice(0.01, "Step size of the learned baseline, or of q̂.")
+    sigma0: Positive = _choice(1.0, "First standard deviation of explored parameters.")
+    lr_sigma: Positive = _choice(0.05, "Step size of the logarithms of their standard deviations.")
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from pgfast.algorithms.advantages import Advantages
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
@@ -22,6 +21,7 @@ from pgfast.kernels.learner import EPISODES, FAILED, LAST, STEPS, Learner, Optim
 from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
 from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA, MOVES, NORM, REFERENCE, SQUARES, SUM
+from pgfast.memories import room_for_lanes
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
@@ -51,15 +51,12 @@ class Problem:
     optimisation: Optimisation
     seed: int
     values: int  # weights of the learned baseline; 0 without one
+    sigma0: float = 1.0  # first standard deviation of explored parameters
+    greedy: bool = False  # are the preferred actions played, whatever else is said?
 
     @property
     def in_loop(self) -> bool:
         return bool(self.algorithm.in_loop)
-
-    @property
-    def window(self) -> int | None:
-        """Steps of the advantages that are learned from, 0 for all; None: returns."""
-        return self.algorithm.n_steps if isinstance(self.algorithm, Advantages) else None
 
     @property
     def counts(self) -> bool:
@@ -169,7 +166,7 @@ class Job:
             self._share_out(copies)
         return Plan(
             learn=int(self.learn),
-            deterministic=int(self.deterministic),
+            deterministic=int(self.deterministic or problem.greedy),
             stream=TRAIN if self.learn else EVALUATE,
             sharing=precision.numbers // (1 if problem.traits.paired else 2),
             runs=self.runs,
@@ -209,8 +206,7 @@ class Job:
         problem, model = self.problem, self.problem.model
         capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
-            model.workspace(problem.traits.like, problem.values, problem.in_loop, problem.window),
-            model.memory(problem.algorithm.gamma, problem.values, problem.in_loop, capacity, problem.window),
+            *room_for_lanes(problem, capacity, self.learn),
             make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
             self.shared if self.shared is not None else self._accounts(LANES),
         )

@@ -15,6 +15,11 @@ def allow(settings: Settings) -> None:
     """Nothing to object to."""
 
 
+def weights_of_baseline(settings: Settings, model: Any, env: Any, traits: Any) -> int:
+    """Those of v̂, where it is the baseline."""
+    return int(model.n_values) if settings.baseline == "value" else 0
+
+
 class Algorithm(NamedTuple):
     """A line of `pgfast.algorithms.catalogue.ALGORITHMS`."""
 
@@ -26,3 +31,9 @@ class Algorithm(NamedTuple):
     fixed: Mapping[str, tuple[Any, str]] = NOTHING  # what a setting has to be, and why
     check: Callable[[Settings], None] = allow  # raises PgfastError for what it can't serve
     estimates: bool = True  # is what θ moves along an estimate of ∇J?
+    greedy: bool = False  # are the preferred actions played, in training and after?
+    weights: Callable[[Settings, Any, Any, Any], int] = (
+        weights_of_baseline  # how many are learned beside θ, for a model,
+    )
+    # environment and traits; raises PgfastError for those that it can't serve
+    rate: str = "lr_value"  # the setting that is their step size

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pgfast.algorithms.a2c import A2C
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.exact import exact_algorithms
+from pgfast.algorithms.expected import EXPECTED
+from pgfast.algorithms.gradient_bandit import GRADIENT_BANDIT
+from pgfast.algorithms.pgpe import PGPE
 from pgfast.algorithms.reinforce import REINFORCE
 from pgfast.errors import unknown
 from pgfast.settings import Settings
@@ -12,6 +15,9 @@ from pgfast.settings import Settings
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
     "a2c": A2C,
+    "expected": EXPECTED,
+    "gradient-bandit": GRADIENT_BANDIT,
+    "pgpe": PGPE,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

@@ -26,11 +26,13 @@ def evaluate(
 ) -> None:
     """Judge a trained policy by fresh episodes."""
     check_threads(threads)
+    from pgfast.algorithms.catalogue import algorithm_of
     from pgfast.engine import Engine
 
     engine = Engine.load(run, env=env)
     tell(engine, quiet)
     compile_aloud(engine, quiet=quiet)
+    deterministic = deterministic or algorithm_of(engine.settings).greedy
     result = engine.evaluate(episodes, deterministic=deterministic, threads=threads)
     settings = engine.settings
     data: dict[str, Any] = {

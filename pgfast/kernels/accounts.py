@@ -62,6 +62,13 @@ def make_accounts(
 
 
 @leaf
+def value_rows(accounts, s):
+    """Where the value weights of state s stand: one, or one for each action, or none."""
+    width = (accounts.stats_at - accounts.value_at) // accounts.marks.shape[1]
+    return range(accounts.value_at + s * width, accounts.value_at + s * width + width)
+
+
+@leaf
 def see(accounts, a, s, count):
     """List a state after `count` others, unless it is among them; returns how many there are now."""
     accounts.seen[a, count + 1] = s
@@ -97,8 +104,8 @@ def clear_account(accounts, a):
                 if accounts.counts == 1:
                     sums[a, accounts.scores_at + r] = 0.0
                     sums[a, accounts.returns_at + r] = 0.0
-            if accounts.value_at < accounts.stats_at:
-                sums[a, accounts.value_at + s] = 0.0
+            for r in value_rows(accounts, s):
+                sums[a, r] = 0.0
         accounts.seen[a, 0] = 0
         for k in range(accounts.stats_at, accounts.scores_at):
             sums[a, k] = 0.0
@@ -136,8 +143,8 @@ def add_seen(accounts, b, a):
             if accounts.counts == 1:
                 sums[a, accounts.scores_at + r] += sums[b, accounts.scores_at + r]
                 sums[a, accounts.returns_at + r] += sums[b, accounts.returns_at + r]
-        if accounts.value_at < accounts.stats_at:
-            sums[a, accounts.value_at + s] += sums[b, accounts.value_at + s]
+        for r in value_rows(accounts, s):
+            sums[a, r] += sums[b, r]
     accounts.seen[a, 0] = count
 
 

@@ -159,8 +159,6 @@ class AdvantageTraces(Traces):
             pay_last(n, algorithm, w.lanes, w.memory)
 
 
-def make_traces(rows: int, values: int, window: int | None, precision: Precision = DOUBLE) -> Traces:
-    """The forward estimator of R rows and V value features: of advantages of so many steps, 0 of all; of returns where
-    `window` is None."""
-    ring = np.zeros((window or 0, rows + values, LANES), precision.real)
-    return Traces(ring) if window is None else AdvantageTraces(ring)
+def make_advantage_traces(sizes: Sizes, steps: int, precision: Precision = DOUBLE) -> AdvantageTraces:
+    """Of advantages of so many steps, 0 of all."""
+    return AdvantageTraces(np.zeros((steps, sizes.rows + sizes.values, LANES), precision.real))

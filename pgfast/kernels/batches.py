@@ -46,7 +46,7 @@ from pgfast.kernels.lanes import (
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
 from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
 from pgfast.kernels.starts import begin_anywhere, begin_episode, begin_next
-from pgfast.kernels.statistics import CREDITED, ENTROPY, LENGTH, REFERENCE, count_episode, count_likelihood
+from pgfast.kernels.statistics import ENTROPY, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, end, load, move
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)
@@ -177,8 +177,7 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, roo
             good = True
             if plan.learn == 1:
                 good = update(policy, algorithm, optimisation, learner, accounts, account, run, room)
-                at = accounts.stats_at
-                follow_mean(learner, run, accounts.sums[account, at + CREDITED], accounts.sums[account, at + LENGTH])
+                follow_mean(algorithm, learner, run, accounts.sums, account, accounts.stats_at)
             note(plan, learner, accounts.sums, account, accounts.stats_at, run, run)
             if good:
                 following = phase + 1

@@ -12,9 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import LANES, kernel, leaf, routine
+from pgfast.compiler import LANES, kernel, leaf, optional_hook, routine
 from pgfast.kernels.accounts import add_span, find_spans, leave_one_out, make_rows
-from pgfast.kernels.statistics import COUNT, LENGTH, MANTISSA, MOVES, N_STATS, NORM, REFERENCE, SUM, merge_stats
+from pgfast.kernels.statistics import (
+    COUNT,
+    CREDITED,
+    LENGTH,
+    MANTISSA,
+    MOVES,
+    N_STATS,
+    NORM,
+    REFERENCE,
+    SUM,
+    merge_stats,
+)
 from pgfast.kernels.step_sizes import Constant, Unbounded, squared_norm
 from pgfast.protocol import change, correction, expand, prepare, scale, shorten
 
@@ -239,9 +250,22 @@ def derive(policy, learner, room):
 
 
 @leaf
-def follow_mean(learner, run, total, count):
-    """The running mean of X_t takes in `count` steps with a sum of `total`."""
+def steps_credited(algorithm, lengths, episodes):
+    return lengths
+
+
+# (algorithm, steps, episodes) -> how many X_t they have
+credits = optional_hook("credits", steps_credited)
+
+
+@leaf
+def follow_mean(algorithm, learner, run, sums, a, stats_at):
+    """The running mean of X_t takes in those of account `a`."""
     runs, at = learner.runs, learner.baseline_at
+    total, count = (
+        sums[a, stats_at + CREDITED],
+        credits(algorithm, sums[a, stats_at + LENGTH], sums[a, stats_at + COUNT]),
+    )
     runs[run, learner.played_at] += count
     runs[run, at] += (total - count * runs[run, at]) / runs[run, learner.played_at]
 

@@ -34,7 +34,6 @@ from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
 from pgfast.kernels.starts import begin_episode, restart
 from pgfast.kernels.statistics import (
     COUNT,
-    CREDITED,
     DISCOUNTED,
     ENTROPY,
     EXPONENT,
@@ -203,7 +202,7 @@ def end_one_by_one(memory, policy, algorithm, optimisation, learner, accounts, n
                     good = 0
                 lanes.tally[TALLY_NORM, i] += sums[i, stats_at + NORM]
                 lanes.moves[i] += np.int64(sums[i, stats_at + MOVES]) - 1
-                follow_mean(learner, lanes.run[i], sums[i, stats_at + CREDITED], sums[i, stats_at + LENGTH])
+                follow_mean(algorithm, learner, lanes.run[i], sums, i, stats_at)
                 clear_account(accounts, i)
                 clear(memory, w, i)
                 load(memory, learner, w, i, lanes.run[i])

@@ -34,6 +34,7 @@ class Sizes(NamedTuple):
     coefficients: int  # of which a score is made
     values: int = 0  # of a learned baseline
     inputs: int = 0  # numbers that features are computed from
+    taken: int = 0  # features of a state and the action taken there, where these are what is valued
 
 
 def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
@@ -41,7 +42,7 @@ def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field
     shapes: dict[str, tuple[int, ...]] = {
         "theta": (sizes.prepared,),  # what the preferences of each lane are computed from
         "x": (sizes.width,),
-        "v": (sizes.values,),  # features of the value function
+        "v": (0 if sizes.taken else sizes.values,),  # features of the value function
         "seen": (sizes.inputs,),  # scratch of the feature map
         "h": (sizes.outputs,),  # preferences; or a real action as it is drawn
         "c": (sizes.coefficients,),  # score coefficients
@@ -58,6 +59,7 @@ def trace_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
     own: dict[str, tuple[int, ...]] = {
         "q": (sizes.coefficients,),  # coefficients of what baseline and entropy add
         "value": (),  # the baseline at this step
+        "taken": (sizes.taken,),
         "credit": (),  # Σ_k γᵏ over the steps so far: what a reward is worth to all of them together
         "credited": (),  # Σ_t X_t of the episode so far
         "e": (rows,),  # eligibility trace
@@ -350,3 +352,8 @@ class Traces(NamedTuple):
         if algorithm.baseline == 1:
             follow_means(n, algorithm, lanes, m)
         return good
+
+
+def make_traces() -> Traces:
+    """Of returns: no step is remembered."""
+    return Traces(np.zeros((0, 0, LANES)))

@@ -153,6 +153,10 @@ class LinearGaussian(NamedTuple):
         draw_actions(n, deterministic, self.first, lanes, m)
         sum_entropy(n, lanes, m)
 
+    def steers(self, r):
+        """Is row r a mean's? Deviations play no part in preferred actions."""
+        return r % (self.features.n_features + 1) < self.features.n_features
+
     def score(self, i, r, coefficients, m):
         """Row k (D + 1) + j of the sum in lane i: c_k x_j, or for j = D the coefficient of ρ_k."""
         d = m.x.shape[0]

@@ -39,6 +39,20 @@ def preferences(n, theta, x, h):
 
 
 @lane_kernel
+def value_linearly(n, action, weights, x, q, taken):
+    """q[b] = Σ_k weights[b D + k] x[k], and x in those rows of `taken` that belong to the action; weights, taken (A D,
+    L)."""
+    d = x.shape[0]
+    for b in range(q.shape[0]):
+        for i in range(n):
+            q[b, i] = 0.0
+        for k in range(d):
+            for i in range(n):
+                q[b, i] = fma(weights[b * d + k, i], x[k, i], q[b, i])
+                taken[b * d + k, i] = x[k, i] if action[i] == b else 0.0
+
+
+@lane_kernel
 def sample_from_two(n, lanes, m):
     """Preferences of two actions and a sample from them, of a few features."""
     for i in range(n):
@@ -111,6 +125,10 @@ class LinearSoftmax(NamedTuple):
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
+
+    def value_actions(self, n, lanes, m):
+        """q̂ of all actions, of weights for each as θ has them, and the features of the one taken."""
+        value_linearly(n, lanes.action, m.weights, m.x, m.q, m.taken)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         """The gradient of all of θ from that of all actions but the last."""

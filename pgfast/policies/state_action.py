@@ -38,6 +38,18 @@ def preferences(n, theta, x, h):
 
 
 @lane_kernel
+def pick(n, action, x, taken):
+    """taken[k] = x[b D + k], b the action; taken (D, L)."""
+    d = taken.shape[0]
+    for k in range(d):
+        for i in range(n):
+            taken[k, i] = 0.0
+        for b in range(x.shape[0] // d):
+            for i in range(n):
+                taken[k, i] = x[b * d + k, i] if action[i] == b else taken[k, i]
+
+
+@lane_kernel
 def probabilities_of_two(n, theta, x, h):
     """Probabilities of two actions from a few features, h[0] and h[1]."""
     d = theta.shape[0]
@@ -85,6 +97,11 @@ class StateActionSoftmax(NamedTuple):
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
+
+    def value_actions(self, n, lanes, m):
+        """q̂ of all actions, wᵀ x(s, b), and the features of the one taken."""
+        preferences(n, m.weights, m.x, m.q)
+        pick(n, lanes.action, m.x, m.taken)
 
     def expand(self, algorithm, learner, run, accounts, a, room):
         for r in range(learner.n_theta):
