@@ -1,17 +1,24 @@
-"""What a learner begins with: the first parameters of every run, what lanes derive from them, how steps are made."""
+"""What training begins with: the problem that settings describe, the first parameters of every run, and what lanes
+derive from them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pgfast.algorithms.catalogue import algorithm_of
+from pgfast.algorithms.exact import EXACT
+from pgfast.environments import Source
 from pgfast.errors import PgfastError
 from pgfast.kernels.learner import Learner, Optimisation, derive, make_learner, make_room, span_first
 from pgfast.kernels.step_rules import step_rule
 from pgfast.kernels.step_sizes import Bounded, Unbounded, step_schedule
 from pgfast.models import Model
+from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
+from pgfast.presets import preset
+from pgfast.probe import Traits
 from pgfast.settings import Settings
+from pgfast.training import Problem
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
@@ -26,6 +33,26 @@ def optimisation_of(settings: Settings, batch: int) -> Optimisation:
         batch,
         step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
         Unbounded() if s.max_norm is None else Bounded(s.max_norm),
+    )
+
+
+def problem_of(settings: Settings, source: Source, traits: Traits, model: Model) -> Problem:
+    """What kernels are to play and learn; raises PgfastError where the algorithm can't serve the model."""
+    algorithm = algorithm_of(settings)
+    batch = settings.batch
+    if settings.algorithm in EXACT:  # whose updates are no batches: it says what kernel plays
+        batch = preset(source.name)["batch"]
+    env = source.foreign.stand_in() if source.foreign else source.env
+    return Problem(
+        env=in_precision(env, model.precision.real),
+        traits=traits,
+        model=model,
+        algorithm=algorithm.make(settings),
+        optimisation=optimisation_of(settings, batch),
+        seed=settings.seed,
+        values=algorithm.weights(settings, model, source.env, traits),
+        sigma0=settings.sigma0,
+        greedy=algorithm.greedy,
     )
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pgfast import spaces, storage
-from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.algorithms.exact import EXACT
-from pgfast.beginning import new_learner, optimisation_of
+from pgfast.beginning import new_learner, problem_of
 from pgfast.choices import check, check_episodes
 from pgfast.compiler import Preparation
 from pgfast.curves import Recorder, evaluation, points_apart
@@ -25,13 +24,12 @@ from pgfast.features import OneHot
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, make_log
 from pgfast.kernels.statistics import LENGTH
 from pgfast.models import Model, build
-from pgfast.parameters import in_precision
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.state_features import plain
-from pgfast.training import Job, Problem, read_log, total_steps
+from pgfast.training import Job, read_log, total_steps
 
 if TYPE_CHECKING:
     from pgfast.agent import Agent, Learning
@@ -136,19 +134,7 @@ class Engine:
             from pgfast.exact_training import ascent_of
 
             self._ascent = ascent_of(settings, source, self.traits, self.model)
-        algorithm = algorithm_of(settings)
-        values = algorithm.weights(settings, self.model, source.env, self.traits)
-        batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
-        self._problem = Problem(
-            env=in_precision(source.foreign.stand_in() if source.foreign else source.env, self.model.precision.real),
-            traits=self.traits,
-            model=self.model,
-            algorithm=algorithm.make(settings),
-            optimisation=optimisation_of(settings, batch),
-            seed=settings.seed,
-            values=values,
-            sigma0=settings.sigma0, greedy=algorithm.greedy,
-        )  # fmt: skip
+        self._problem = problem_of(settings, source, self.traits, self.model)
         self._played: Played | None = None
         if source.foreign is not None and source.foreign.playable:
             from pgfast.vector import Played
@@ -157,7 +143,7 @@ class Engine:
         elif settings.vector_envs is not None or settings.asynchronous:
             given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
-        self._learner: Learner = new_learner(self.model, settings, values)
+        self._learner: Learner = new_learner(self.model, settings, self._problem.values)
         self._evaluated = 0
 
     # ---- what is known
