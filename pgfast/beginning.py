@@ -13,9 +13,10 @@ from pgfast.settings import Settings
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
 
-def new_learner(model: Model, settings: Settings, values: int) -> Learner:
-    """A learner that has seen nothing, with `values` weights of a learned baseline."""
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
+def new_learner(model: Model, settings: Settings, values: int, kept: int = 0) -> Learner:
+    """A learner that has seen nothing, with `values` weights of a learned baseline, that keeps `kept` numbers from batch
+    to batch."""
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

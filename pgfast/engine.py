@@ -29,6 +29,7 @@ from pgfast.models import Model, build
 from pgfast.parameters import in_precision
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
+from pgfast.refinements import refinement_of
 from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.state_features import plain
@@ -136,6 +137,7 @@ class Engine:
             from pgfast.exact_training import ascent_of
 
             self._ascent = ascent_of(settings, source, self.traits, self.model)
+        self._refinement = refinement_of(settings, self.traits, self.model)
         values = self.model.n_values if settings.baseline == "value" else 0
         batch = preset(source.name)["batch"] if self._ascent else settings.batch  # which says what kernel plays
         self._problem = Problem(
@@ -145,10 +147,11 @@ class Engine:
             algorithm=algorithm_of(settings).make(settings),
             optimisation=Optimisation(
                 step_rule(settings.optimizer, settings.momentum, settings.beta2, settings.epsilon),
-                settings.lr, settings.lr_value, batch,
+                settings.lr, settings.lr_value, batch, self._refinement.form,
             ),
             seed=settings.seed,
             values=values,
+            refinement=self._refinement,
         )  # fmt: skip
         self._played: Played | None = None
         if source.foreign is not None and source.foreign.playable:
@@ -158,7 +161,7 @@ class Engine:
         elif settings.vector_envs is not None or settings.asynchronous:
             given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
-        self._learner: Learner = new_learner(self.model, settings, values)
+        self._learner: Learner = new_learner(self.model, settings, values, self._refinement.kept)
         self._evaluated = 0
 
     # ---- what is known

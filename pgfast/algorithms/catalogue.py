@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pgfast.algorithms.algorithm import Algorithm
+from pgfast.algorithms.enac import ENAC
 from pgfast.algorithms.exact import exact_algorithms
+from pgfast.algorithms.gpomdp import GPOMDP
+from pgfast.algorithms.natural import NATURAL
 from pgfast.algorithms.reinforce import REINFORCE
 from pgfast.errors import unknown
 from pgfast.settings import Settings
 
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
+    "gpomdp": GPOMDP,
+    "natural": NATURAL,
+    "enac": ENAC,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have
