@@ -17,6 +17,7 @@ from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits
+from pgfast.refinements import refinement_of
 from pgfast.settings import Settings
 from pgfast.training import Problem
 
@@ -42,23 +43,26 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
     batch = settings.batch
     if settings.algorithm in EXACT:  # whose updates are no batches: it says what kernel plays
         batch = preset(source.name)["batch"]
+    refinement = refinement_of(settings, traits, model)
     env = source.foreign.stand_in() if source.foreign else source.env
     return Problem(
         env=in_precision(env, model.precision.real),
         traits=traits,
         model=model,
         algorithm=algorithm.make(settings),
-        optimisation=optimisation_of(settings, batch),
+        optimisation=optimisation_of(settings, batch)._replace(refinement=refinement.form),
         seed=settings.seed,
         values=algorithm.weights(settings, model, source.env, traits),
         sigma0=settings.sigma0,
         greedy=algorithm.greedy,
+        refinement=refinement,
     )
 
 
-def new_learner(model: Model, settings: Settings, values: int) -> Learner:
-    """A learner that has seen nothing, with `values` weights of a learned baseline."""
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
+def new_learner(problem: Problem, settings: Settings) -> Learner:
+    """A learner that has seen nothing."""
+    model, values = problem.model, problem.values
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, problem.refinement.kept)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

@@ -143,7 +143,7 @@ class Engine:
         elif settings.vector_envs is not None or settings.asynchronous:
             given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
-        self._learner: Learner = new_learner(self.model, settings, self._problem.values)
+        self._learner: Learner = new_learner(self._problem, settings)
         self._evaluated = 0
 
     # ---- what is known

@@ -33,7 +33,8 @@ Room = tuple[np.record, Any]
 
 def room_for_lanes(problem: Any, capacity: int, learn: bool) -> Room:
     """The workspace of a `pgfast.training.Problem`, and what is remembered of it on a tape of so many steps."""
-    return WAYS.get(type(problem.algorithm), _returns)(problem, capacity, learn)
+    usual = _returns if problem.refinement.plain else _refined
+    return WAYS.get(type(problem.algorithm), usual)(problem, capacity, learn)
 
 
 def _returns(problem: Any, capacity: int, learn: bool) -> Room:
@@ -43,6 +44,16 @@ def _returns(problem: Any, capacity: int, learn: bool) -> Room:
         model.workspace(like, problem.values, problem.in_loop),
         model.memory(gamma, problem.values, problem.in_loop, capacity),
     )
+
+
+def _refined(problem: Any, capacity: int, learn: bool) -> Room:
+    """As of returns, with further sums."""
+    workspace, memory = _returns(problem, capacity, learn)
+    model, refinement = problem.model, problem.refinement
+    if not model.tabular:
+        fields = trace_fields(model.sizes(problem.values), model.precision, refinement.lanes)
+        workspace = model.lanes(problem.traits.like, fields)
+    return workspace, memory._replace(refinement=refinement.form)
 
 
 def _advantages(problem: Any, capacity: int, learn: bool) -> Room:

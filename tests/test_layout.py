@@ -35,6 +35,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["sample"],
     ["state_features"],
     ["models", "players"],
+    ["refinements"],
     ["memories"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
