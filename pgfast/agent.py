@@ -19,6 +19,20 @@ Learning = Literal["online", "episode"] | None
 LEARNING: dict[str | None, type[Part]] = {"online": Online, "episode": Episodes, None: Part}
 
 
+def check_steps(engine: Engine, learn: Learning) -> None:
+    """Raise PgfastError for what an agent can't do of an algorithm whose θ moves at every step."""
+    s = engine.settings
+    if not engine._problem.at_once or learn is None:
+        return
+    if learn == "episode":
+        raise PgfastError(f"learn is 'episode', but θ of {s.algorithm} moves at every step: choose learn='online'.")
+    if s.lam > 0 or s.lam_value > 0 or engine._problem.continues:
+        raise PgfastError(
+            f"An agent that learns online is the one-step actor-critic: with {s.algorithm}, lam={s.lam:g} and "
+            f"lam_value={s.lam_value:g} let the engine play, or take algorithm='actor-critic' with both 0."
+        )
+
+
 class Agent:
     """A policy that acts, one step after the other, where the loop is not the engine's; made by `Engine.agent`.
 
@@ -38,7 +52,8 @@ class Agent:
                 f"algorithm is {engine.settings.algorithm!r}, which learns nothing from what an agent sees: call "
                 f"engine.learn() and take agent(learn=None), or choose reinforce."
             )
-        if wanted(engine.settings) and learn is not None:
+        check_steps(engine, learn)
+        if wanted(engine.settings) and learn is not None and not engine._problem.at_once:
             raise PgfastError(
                 f"algorithm is {engine.settings.algorithm!r} with advantages, which no agent learns by: leave out "
                 f"{', '.join(OWN)}, or call engine.learn() and take agent(learn=None)."

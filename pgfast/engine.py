@@ -222,7 +222,7 @@ class Engine:
         learner = self._learner._replace(clock=self._learner.clock.copy())
         first = self._job(learner, 0, self.settings.batch, threads=1)
         made = [first.prepare(announce)]
-        if everything and not self.settings.in_loop:  # where lanes are always runs
+        if everything and not (self._problem.in_loop or self._problem.at_once):  # where lanes are always runs
             other = self._job(learner, 0, self.settings.batch, threads=1, by_runs=not first.by_runs)
             made.append(other.prepare(announce))
         if everything:

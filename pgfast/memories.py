@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pgfast.algorithms.actor_critic import ActorCritic
 from pgfast.algorithms.advantages import Advantages
 from pgfast.algorithms.expected import Expected
 from pgfast.algorithms.gradient_bandit import GradientBandit
@@ -22,11 +23,14 @@ from pgfast.kernels.advantage_tapes import (
     advantage_table_fields,
 )
 from pgfast.kernels.advantage_traces import advantage_fields, make_advantage_traces
+from pgfast.kernels.continuing import reached_fields
 from pgfast.kernels.exploration import Exploring, exploration_fields
 from pgfast.kernels.pulls import Pulls
 from pgfast.kernels.sparse import sparse_fields
+from pgfast.kernels.step_lists import SparseSteps, TableSteps, make_step_lists, step_sparse_fields, step_table_fields
+from pgfast.kernels.step_traces import StepTraces
 from pgfast.kernels.tables import table_fields
-from pgfast.kernels.traces import trace_fields
+from pgfast.kernels.traces import make_traces, trace_fields
 
 Room = tuple[np.record, Any]
 
@@ -67,6 +71,20 @@ def _advantages(problem: Any, capacity: int, learn: bool) -> Room:
     return model.lanes(like, advantage_sparse_fields(sizes, model.n_active)), AdvantageSparse(*ring)
 
 
+def _steps(problem: Any, capacity: int, learn: bool) -> Room:
+    like, model, values = problem.traits.like, problem.model, problem.values
+    sizes, window, width = model.sizes(values), problem.algorithm.window, model.shape[-1]
+    memory: Any
+    if model.tabular:
+        fields, memory = step_table_fields(width), make_step_lists(TableSteps, values, width, values, 1, window)
+    elif model.sparse:
+        fields, d = step_sparse_fields(sizes, model.n_active), model.policy.features.n_features
+        memory = make_step_lists(SparseSteps, model.n_states, width, d, model.n_active, window)
+    else:
+        fields, memory = trace_fields(sizes, model.precision), StepTraces(*make_traces())
+    return model.lanes(like, [*fields, *reached_fields(like, model.precision)]), memory
+
+
 def _action_values(problem: Any, capacity: int, learn: bool) -> Room:
     like, model = problem.traits.like, problem.model
     memory = valuing_actions(model.memory(problem.algorithm.gamma, problem.values, False, capacity))
@@ -91,6 +109,7 @@ def _pulls(problem: Any, capacity: int, learn: bool) -> Room:
 
 
 WAYS: dict[type, Callable[[Any, int, bool], Room]] = {
+    ActorCritic: _steps,
     Advantages: _advantages,
     Expected: _action_values,
     GradientBandit: _pulls,

@@ -53,8 +53,10 @@ class Settings:
         "variance, for each parameter) or optimal-scalar.",
     )
     lam: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
-        1.0, "λ of generalised advantages, from 0, the next value alone, to 1, returns."
+        1.0, "λ of the policy's trace, or of generalised advantages: from 0, the next value alone, to 1, returns."
     )
+    lam_value: Annotated[float, Ge(0.0), Le(1.0)] = _choice(1.0, "λ of the critic's trace.")
+    replacing: bool = _choice(False, "Replacing traces instead of accumulating ones, of tables and tiles.")
     n_steps: Count | None = _choice(None, "Rewards of an advantage before a value takes the place of the others; all.")
     bootstrap: bool = _choice(False, "Where an episode is truncated, what is observed last is worth its value.")
     entropy: Annotated[float, Ge(0.0)] = _choice(0.0, "Weight of an entropy bonus.")
@@ -78,6 +80,7 @@ class Settings:
     schedule_power: Annotated[float, Gt(0.5), Le(1.0)] = _choice(0.75, "p of the schedule robbins-monro.")
     max_norm: Positive | None = _choice(None, "A gradient whose norm is larger is scaled to it; any, if not given.")
     lr_value: Positive = _choice(0.01, "Step size of the learned baseline, or of q̂.")
+    lr_average: Positive = _choice(0.01, "Step size of the mean reward, of tasks that don't end.")
     sigma0: Positive = _choice(1.0, "First standard deviation of explored parameters.")
     lr_sigma: Positive = _choice(0.05, "Step size of the logarithms of their standard deviations.")
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")

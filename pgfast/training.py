@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pgfast.algorithms.actor_critic import ActorCritic
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
@@ -59,6 +60,16 @@ class Problem:
     @property
     def in_loop(self) -> bool:
         return bool(self.algorithm.in_loop)
+
+    @property
+    def at_once(self) -> bool:
+        """Does θ move at every step?"""
+        return isinstance(self.algorithm, ActorCritic)
+
+    @property
+    def continues(self) -> bool:
+        """Does what is played have no ends, so that the reward per step counts?"""
+        return self.at_once and bool(self.algorithm.continues)
 
     @property
     def counts(self) -> bool:

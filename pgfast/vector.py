@@ -294,8 +294,14 @@ class Played:
             del self.envs
 
     def job(self, *args: Any, **choices: Any) -> Job:
-        """As `pgfast.training.Job`."""
-        return PlayedJob(*args, **{**choices, "environments": self.count, "gathered": lambda: self.envs})
+        """As `pgfast.training.Job`. Raises PgfastError where θ is to move at every step."""
+        job = PlayedJob(*args, **{**choices, "environments": self.count, "gathered": lambda: self.envs})
+        if job.learn and job.problem.at_once:
+            raise PgfastError(
+                f"θ moves at every step of this algorithm, which it can't where Gymnasium steps {self.foreign.label}: "
+                f"choose another, or let an agent learn online, engine.agent()."
+            )
+        return job
 
     def notice(self, traits: Traits) -> str:
         """One line: that they are not compiled, and how fast they are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgfast.algorithms.a2c import A2C
+from pgfast.algorithms.actor_critic import ACTOR_CRITIC, ACTOR_CRITIC_CONTINUING
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.enac import ENAC
 from pgfast.algorithms.exact import exact_algorithms
@@ -18,6 +19,8 @@ from pgfast.settings import Settings
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
     "a2c": A2C,
+    "actor-critic": ACTOR_CRITIC,
+    "actor-critic-continuing": ACTOR_CRITIC_CONTINUING,
     "expected": EXPECTED,
     "gradient-bandit": GRADIENT_BANDIT,
     "pgpe": PGPE,

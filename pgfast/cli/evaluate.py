@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, span, threshold
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, per_step, span, threshold
 from pgfast.cli.progress import compile_aloud
 from pgfast.cli.train import Threads, check_threads, tell
 
@@ -34,7 +34,7 @@ def evaluate(
     compile_aloud(engine, quiet=quiet)
     deterministic = deterministic or algorithm_of(engine.settings).greedy
     result = engine.evaluate(episodes, deterministic=deterministic, threads=threads)
-    settings = engine.settings
+    settings, (steps, row) = engine.settings, per_step(engine, result)
     data: dict[str, Any] = {
         "env": settings.env,
         "algorithm": settings.algorithm,
@@ -47,6 +47,7 @@ def evaluate(
         "ci95": list(result.ci95),
         "std": result.std,
         "mean_length": result.mean_length,
+        **steps,
         "optimum": engine.optimum,
         "threshold": threshold(engine.reach),
         "digest": engine.digest(),
@@ -56,6 +57,7 @@ def evaluate(
         ("mean return", f"{span(result.mean, *result.ci95)}  (95 % interval)"),
         ("of an episode", f"standard deviation {result.std:.4g}, {result.mean_length:.4g} steps"),
         ("optimum", engine.reach.words),
+        *row,
         ("episodes", f"{result.episodes:,}" + (f" of each of {settings.runs:,} runs" if settings.runs > 1 else "")),
         *cut_off(engine, result.mean_length),
     ]

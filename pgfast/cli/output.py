@@ -66,6 +66,18 @@ def cut_off(engine: Any, mean_length: float) -> list[tuple[str, str]]:
     return [("time limit", f"none of its own: the engine ends an episode after {ENGINE_LIMIT:,} steps; set max_steps")]
 
 
+def per_step(engine: Any, evaluation: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """What an evaluation says of rewards per step, for `--json` and as a row; nothing where episodes count."""
+    if not engine._problem.continues:
+        return {}, []
+    from pgfast.exact.reach import best_average
+
+    length, best = evaluation.mean_length, best_average(engine.source, engine.traits)
+    mean, low, high = (x / length for x in (evaluation.mean, *evaluation.ci95))
+    words = f"{span(mean, low, high)}; optimum in the long run {'not known' if best is None else f'{best:.6g}'}"
+    return {"reward_per_step": {"mean": mean, "ci95": [low, high], "optimum": best}}, [("reward per step", words)]
+
+
 def threshold(reach: Any) -> dict[str, Any] | None:
     """What Gymnasium calls solved, and whether a policy can get there; None where it says nothing."""
     return None if reach.threshold is None else {"gymnasium": reach.threshold, "out_of_reach": reach.out_of_reach}

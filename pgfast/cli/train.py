@@ -10,7 +10,7 @@ import typer
 
 from pgfast.algorithms.exact import EXACT
 from pgfast.cli.options import ENV, Parameters, given, parameters, takes_settings
-from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, short, span, threshold
+from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, fail, finite, per_step, short, span, threshold
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
@@ -145,6 +145,7 @@ def summarise(engine: Engine, training: Training, evaluation: Evaluation, path: 
             "episodes": evaluation.episodes * s.runs,
             "mean_length": evaluation.mean_length,
         },
+        **per_step(engine, evaluation)[0],
         "optimum": engine.optimum,
         "threshold": threshold(engine.reach),
         "stopped": training.stopped,
@@ -158,6 +159,7 @@ def _table(engine: Engine, summary: dict[str, Any], training: Training, evaluati
     rows = [
         ("mean return", f"{span(evaluation.mean, *evaluation.ci95)}  (95 % interval, {over})"),
         ("optimum", engine.reach.words),
+        *per_step(engine, evaluation)[1],
         ("last of training", span(*training.final_return)),
         *_trained(engine, s, training),
         *cut_off(engine, evaluation.mean_length),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgfast.environments import Source
+from pgfast.errors import PgfastError
 from pgfast.exact.stationary import best_return
 from pgfast.probe import Traits
 
@@ -51,6 +52,17 @@ def reach(source: Source, traits: Traits, any_policy: bool = True) -> Reach:
 
     case: dict[str, Any] = {"setting": "finite-horizon", "horizon": horizon} if horizon else {"setting": "episodic"}
     return Reach(best, threshold, optimum(table, **case).J)
+
+
+def best_average(source: Source, traits: Traits) -> float | None:
+    """The largest mean reward per step in the long run, where the environment's table is known."""
+    from pgfast.exact.optima import optimum
+
+    table = _table(source, traits)
+    try:
+        return None if table is None else optimum(table, setting="average").J
+    except PgfastError:  # it depends on where one begins
+        return None
 
 
 def _table(source: Source, traits: Traits) -> TabularMDP | None:

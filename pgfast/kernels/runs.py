@@ -213,6 +213,23 @@ def end_one_by_one(memory, policy, algorithm, optimisation, learner, accounts, n
 end_lanes = optional_hook("end_lanes", end_one_by_one)
 
 
+@inlined
+def update_later(memory, env, like, policy, algorithm, optimisation, plan, learner, n, w, room):
+    """Nothing: updates are made at the ends of episodes."""
+
+
+update_now = optional_hook("update_now", update_later)  # where θ moves at every step
+
+
+@inlined
+def restart_all(memory, algorithm, n, env, like, plan, w):
+    """The next episode in every lane whose last one has ended."""
+    restart(n, env, like, plan, w.lanes)
+
+
+restart_lanes = optional_hook("restart_lanes", restart_all)
+
+
 @routine
 def close_rows(env, like, plan, learner, accounts, w, memory, team):
     """Lanes that are due: noted, and given the rest of their run, another run, or retirement."""
@@ -269,7 +286,7 @@ def finish(env, like, policy, algorithm, optimisation, plan, learner, accounts, 
     due, updates = count_ends(n, plan.batch, w.lanes)
     if plan.learn == 1:
         due *= end_lanes(memory, policy, algorithm, optimisation, learner, accounts, n, w, room, updates)
-    restart(n, env, like, plan, w.lanes)
+    restart_lanes(memory, algorithm, n, env, like, plan, w)
     if due <= 0:
         close_rows(env, like, plan, learner, accounts, w, memory, team)
 
@@ -290,6 +307,8 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
     while control[ACTIVE] > 0:
         n = padded(control[ACTIVE], lanes)
         full, waiting = turn(env, like, policy, algorithm, plan, learner, w, memory, n)
+        if plan.learn == 1:
+            update_now(memory, env, like, policy, algorithm, optimisation, plan, learner, n, w, room)
         budget -= 1
         control[WAITED] += waiting
         if is_time_to_restart(plan, lanes, n, waiting):

@@ -83,18 +83,23 @@ def leave_one_out(n, lanes, m):
         m.total[i] = masked(m.total[i], lanes.kept[i])
 
 
+@leaf
+def gather_lane(i, policy, lanes, m):
+    """The gradient of θ in lane i, if it is being updated, else 0; its squared norm is tallied."""
+    expand_lane(policy, i, lanes.share, m)
+    total = 0.0
+    for r in range(m.gradient.shape[0]):
+        total = fma(m.gradient[r, i], m.gradient[r, i], total)
+    lanes.tally[TALLY_NORM, i] += total
+
+
 @lane_kernel
 def gather(n, policy, lanes, m):
-    """The gradient of θ in lanes that are being updated, 0 in others; the sum g begins anew; its squared norm is
-    tallied."""
+    """`gather_lane` for n lanes; the sum g begins anew in those that are being updated."""
     for i in range(n):
-        expand_lane(policy, i, lanes.share, m)
-        total = 0.0
-        for r in range(m.gradient.shape[0]):
-            total = fma(m.gradient[r, i], m.gradient[r, i], total)
+        gather_lane(i, policy, lanes, m)
         for r in range(m.g.shape[0]):
             m.g[r, i] = masked(m.g[r, i], lanes.kept[i])
-        lanes.tally[TALLY_NORM, i] += total
 
 
 @lane_kernel
@@ -167,16 +172,22 @@ def accept(i, bad, full, rest, step):
         full[r, i] += step[r, i] if bad == 0 else 0.0
 
 
+@leaf
+def move_lane_plainly(i, policy, rate, lanes, m):
+    """A step of θ in lane i along its gradient; 1 when it would not be finite, and θ is kept."""
+    bad = plain_change(i, rate, m.full, m.gradient)
+    accept(i, bad, m.full, m.rest, m.gradient)
+    prepare_lane(policy, i, lanes.share, m)
+    lanes.bad[i] += bad
+    return bad
+
+
 @lane_kernel
 def move_plainly(n, policy, schedule, rate, lanes, m):
-    """A step of θ along its gradient; 0 when it would not be finite in some lane, which keeps its θ."""
+    """`move_lane_plainly` for n lanes; 0 when some θ would not be finite."""
     some = 0
     for i in range(n):
-        bad = plain_change(i, lane_rate(schedule, rate, i, m), m.full, m.gradient)
-        accept(i, bad, m.full, m.rest, m.gradient)
-        prepare_lane(policy, i, lanes.share, m)
-        lanes.bad[i] += bad
-        some |= bad
+        some |= move_lane_plainly(i, policy, lane_rate(schedule, rate, i, m), lanes, m)
     return 1 - some
 
 
@@ -223,6 +234,16 @@ def end_episodes(algorithm, n, lanes, m):
 
 
 @inlined
+def move_lanes(policy, optimisation, n, lanes, m):
+    """A step of θ along its gradient; 0 when it would not be finite in some lane."""
+    rule, schedule = optimisation.rule, optimisation.schedule
+    if rule.plain == 1:
+        return move_plainly(n, policy, schedule, optimisation.lr, lanes, m)
+    tick(n, rule, lanes, m)
+    return move(n, policy, rule, schedule, optimisation.lr, lanes, m)
+
+
+@inlined
 def update_lanes(policy, algorithm, optimisation, n, lanes, m):
     """A step of θ (and of v̂) in the lanes whose batch is complete; 0 when it would not be finite in some."""
     rule, schedule = optimisation.rule, optimisation.schedule
@@ -231,11 +252,7 @@ def update_lanes(policy, algorithm, optimisation, n, lanes, m):
     gather(n, policy, lanes, m)
     set_scales(schedule, n, lanes, m)
     shorten_all(optimisation.bound, n, m.gradient)
-    if rule.plain == 1:
-        good = move_plainly(n, policy, schedule, optimisation.lr, lanes, m)
-    else:
-        tick(n, rule, lanes, m)
-        good = move(n, policy, rule, schedule, optimisation.lr, lanes, m)
+    good = move_lanes(policy, optimisation, n, lanes, m)
     if algorithm.fits_value == 1:
         gather_values(n, lanes, m)
         shorten_all(optimisation.bound, n, m.wg)

@@ -100,11 +100,18 @@ def trace_fields(sizes: Sizes, precision: Precision = DOUBLE, moments: tuple[int
 @lane_kernel
 def inner(n, weights, x, y):
     """y = Σ_k weights[k] x[k] per lane; weights, x: (V, L)."""
-    for i in range(n):
-        y[i] = 0.0
-    for k in range(weights.shape[0]):
+    if weights.shape[0] <= SMALL:
         for i in range(n):
-            y[i] = fma(weights[k, i], x[k, i], y[i])
+            total = 0.0
+            for k in range(weights.shape[0]):
+                total = fma(weights[k, i], x[k, i], total)
+            y[i] = total
+    else:
+        for i in range(n):
+            y[i] = 0.0
+        for k in range(weights.shape[0]):
+            for i in range(n):
+                y[i] = fma(weights[k, i], x[k, i], y[i])
 
 
 @leaf
