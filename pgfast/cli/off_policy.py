@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgfast.cli.output import Debug, Json, Quiet, answer, span
+from pgfast.cli.output import Debug, Json, Quiet, answer, facts, span
+from pgfast.cli.progress import Bar
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,10 +35,13 @@ def off_policy(
     from pgfast.recording import record
 
     engine, other = Engine.load(run), Engine.load(behaviour)
-    found = OffPolicy(engine, record(other, episodes, on=engine, seed=seed), gamma=gamma)
-    own = OffPolicy(engine, record(engine, episodes, seed=seed + 2**32), gamma=gamma).estimate("ordinary")
-    estimates = {name: found.estimate(name) for name in ESTIMATORS}
-    truth = exact_value(engine, gamma)
+    with Bar(not (as_json or quiet)) as bar:
+        bar.stage("playing", "the behaviour policy")
+        found = OffPolicy(engine, record(other, episodes, on=engine, seed=seed), gamma=gamma)
+        estimates = {name: found.estimate(name) for name in ESTIMATORS}
+        bar.stage("playing", "the policy that is judged")
+        own = OffPolicy(engine, record(engine, episodes, seed=seed + 2**32), gamma=gamma).estimate("ordinary")
+        truth = exact_value(engine, gamma)
     data: dict[str, Any] = {
         "env": engine.settings.env,
         "run_dir": str(run),
@@ -54,8 +58,6 @@ def off_policy(
     }
 
     def render() -> RenderableType:
-        from pgfast.cli.output import facts
-
         rows = [(name, span(*e.interval)) for name, e in (*estimates.items(), ("on-policy", own))]
         rows.append(("exact", "not known" if truth is None else f"{truth:.4g}"))
         few = "; too few: the intervals are not to be trusted" if found.effective_episodes < FEW else ""
