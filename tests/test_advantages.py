@@ -179,7 +179,7 @@ CARTPOLE = {"env": "CartPole-v1", "algorithm": "a2c"}
 
 
 def test_compiled_and_uncompiled_advantages_agree_bit_for_bit(monkeypatch):
-    settings = {**CARTPOLE, "max_steps": 12, "episodes": 32, **SOFT}
+    settings = {**CARTPOLE, "max_steps": 8, "batch": 16, "episodes": 16, **SOFT}
     compiled = learned(Engine(**settings))
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     with np.errstate(all="ignore"):
