@@ -1,5 +1,6 @@
 """What meets the score: GAE(λ), n steps, values of truncated episodes' ends, and entropy that is paid."""
 
+import gymnasium
 import numba
 import numpy as np
 import problems
@@ -112,6 +113,35 @@ def test_lambda_1_forward_is_reinforce_bit_for_bit(schedule, plain):
         np.testing.assert_array_equal(found, expected)
 
 
+# ---- the end of what Gymnasium steps
+
+
+class Onward(gymnasium.Env):
+    """From 0 to 1, where time is up."""
+
+    observation_space, action_space = gymnasium.spaces.Discrete(2), gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action):
+        return 1, 0.5, False, True, {}
+
+
+@pytest.mark.parametrize("policy", ["tabular", "linear"])
+@pytest.mark.parametrize("batch", [2, 20])
+def test_values_of_last_observations_where_gymnasium_steps(policy, batch, plain):
+    """A = 0.5 + γ v̂(1) − v̂(0)."""
+    engine = Engine(
+        Onward, algorithm="a2c", policy=policy, gamma=0.9, optimizer="sgd", lr_value=0.5, batch=batch, episodes=batch
+    )
+    at = engine._learner.weights_at
+    engine._learner.runs[:, at : at + 2] = 2.0, 3.0
+    engine.learn()
+    np.testing.assert_allclose(engine.value_weights[0][:2], [2 + 0.5 * (0.5 + 0.9 * 3 - 2), 3.0], rtol=1e-12)
+
+
 # ---- means
 
 MDP = problems.random_mdp()
@@ -179,7 +209,7 @@ CARTPOLE = {"env": "CartPole-v1", "algorithm": "a2c"}
 
 
 def test_compiled_and_uncompiled_advantages_agree_bit_for_bit(monkeypatch):
-    settings = {**CARTPOLE, "max_steps": 12, "episodes": 32, **SOFT}
+    settings = {**CARTPOLE, "max_steps": 8, "batch": 16, "episodes": 16, **SOFT}
     compiled = learned(Engine(**settings))
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     with np.errstate(all="ignore"):

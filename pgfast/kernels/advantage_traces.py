@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, inlined, lane_kernel, leaf
+from pgfast.compiler import LANES, fma, gather_kernel, inlined, lane_kernel, leaf
 from pgfast.kernels.lanes import DOUBLE, TURN, Field, Precision, is_cut, settle_and_weigh, some_cut
 from pgfast.kernels.traces import Sizes, Traces, add_scores, inner, sum_for_baselines, trace_fields, zero
 from pgfast.protocol import measure_entropy, score, see_values, weigh_entropy
@@ -59,9 +59,9 @@ def meet(i, r, decay, z, kept, left, rho, held, due, e, g):
 @leaf
 def exchange(i, r, steps, fall, z, row, lanes):
     """What leaves the last n steps in row r, in whose place z comes; nothing in an episode's first n."""
-    left = fall * row[r, i] if lanes.counter[0, i] > steps + 1 else 0.0
+    left = fall * row[r, i]  # loaded in any case, without a branch
     row[r, i] = z
-    return left
+    return left if lanes.counter[0, i] > steps + 1 else 0.0
 
 
 @lane_kernel
@@ -73,7 +73,7 @@ def trace_scores(n, policy, algorithm, lanes, m):
             meet(i, r, algorithm.decay, z, kept, 0.0, lanes.rho, m.held, m.due, m.e, m.g)
 
 
-@lane_kernel
+@gather_kernel
 def trace_last_scores(n, policy, algorithm, row, lanes, m):
     """As `trace_scores` of the last n steps; row (R + V, L) is of the step before them."""
     for r in range(m.e.shape[0]):
@@ -92,7 +92,7 @@ def trace_features(n, algorithm, m):
             meet(i, k, algorithm.fade, m.v[k, i], kept, 0.0, m.paid, m.worth, m.worth, m.ev, m.gv)
 
 
-@lane_kernel
+@gather_kernel
 def trace_last_features(n, algorithm, row, lanes, m):
     """As `trace_features` of the last n steps."""
     first = m.e.shape[0]
