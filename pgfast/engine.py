@@ -66,11 +66,11 @@ class Engine:
     **settings
         Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
         ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
-        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``batch``, ``episodes``,
-        ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``temperature``, ``escort_power``, ``mixing``,
-        ``statistics``, ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``, ``evaluation_episodes``,
-        ``vector_envs``, ``asynchronous``, ``env_parameters``.
-        What is not given suits the environment (`pgfast.presets`).
+        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``sigma0``, ``lr_sigma``,
+        ``batch``, ``episodes``, ``runs``, ``precision``, ``max_steps``, ``horizon``, ``theta0``, ``temperature``,
+        ``escort_power``, ``mixing``, ``statistics``, ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``,
+        ``evaluation_episodes``, ``vector_envs``, ``asynchronous``, ``env_parameters``. What is not given suits the
+        environment (`pgfast.presets`).
 
     Raises
     ------
@@ -125,8 +125,7 @@ class Engine:
 
     def _start(self, source: Source, settings: Settings) -> None:
         check(settings)
-        self.settings = settings
-        self.source = source
+        self.settings, self.source = settings, source
         if settings.horizon is not None and source.foreign is not None:
             raise PgfastError(f"horizon is {settings.horizon}, but {source.label} has one time limit: give max_steps.")
         self.traits: Traits = probe(source, settings.max_steps)
