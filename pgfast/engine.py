@@ -61,14 +61,10 @@ class Engine:
     seed : int
         Everything random is a function of it.
     **settings
-        Any other field of `pgfast.settings.Settings`: ``returns``, ``discount_factor``, ``baseline``, ``entropy``,
-        ``in_loop``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
-        ``feature_parameters`` (a dict), ``optimizer``, ``momentum``, ``beta2``, ``epsilon``, ``schedule``,
-        ``schedule_updates``, ``schedule_power``, ``max_norm``, ``batch``, ``episodes``, ``runs``, ``precision``,
-        ``max_steps``, ``horizon``, ``theta0``, ``temperature``, ``escort_power``, ``mixing``, ``statistics``,
-        ``shared``, ``std0``, ``squash``, ``bias``, ``log_every``, ``evaluation_episodes``, ``vector_envs``,
-        ``asynchronous``, ``env_parameters``.
-        What is not given suits the environment (`pgfast.presets`).
+        Any other field of `pgfast.settings.Settings`, which describes each: ``baseline``, ``batch``, ``episodes``,
+        ``runs``, ``features`` (a name that ``pgfast features`` lists, or a function of an observation),
+        ``feature_parameters`` and ``env_parameters`` (dicts), and so on. What is not given suits the environment and
+        the algorithm (`pgfast.presets`).
 
     Raises
     ------
@@ -123,8 +119,7 @@ class Engine:
 
     def _start(self, source: Source, settings: Settings) -> None:
         check(settings)
-        self.settings = settings
-        self.source = source
+        self.settings, self.source = settings, source
         if settings.horizon is not None and source.foreign is not None:
             raise PgfastError(f"horizon is {settings.horizon}, but {source.label} has one time limit: give max_steps.")
         self.traits: Traits = probe(source, settings.max_steps)

@@ -90,6 +90,24 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
         "episodes": 1_000,
     },
     ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0},
+    ("CartPole-v1", "expected"): {  # whose q̂ has to tell where balancing is easy
+        "features": "polynomial",
+        "feature_parameters": {"degree": 3, "low": [-2.4, -3.0, -0.21, -3.0], "high": [2.4, 3.0, 0.21, 3.0]},
+        "bias": True,
+        "gamma": 0.98,
+        "lr": 0.01,
+        "lr_value": 2.0,
+        "batch": 16,
+    },
+    ("Blackjack-v1", "expected"): {"lr": 0.02, "lr_value": 0.01},
+    ("MountainCarContinuous-v0", "pgpe"): {"features": "observation", "sigma0": 2.0, "lr": 0.2, "episodes": 5_000},
+    ("Pendulum-v1", "pgpe"): {
+        "features": "fourier",
+        "feature_parameters": {"order": 3},
+        "lr": 0.1,
+        "episodes": 20_000,
+    },
+    ("MountainCar-v0", "pgpe"): {"features": "fourier", "feature_parameters": {"order": 2}, "lr": 0.1},
 }
 
 

@@ -31,10 +31,9 @@ class Algorithm(NamedTuple):
     fixed: Mapping[str, tuple[Any, str]] = NOTHING  # what a setting has to be, and why
     check: Callable[[Settings], None] = allow  # raises PgfastError for what it can't serve
     refinement: str | None = None  # what is made of a gradient before θ moves: a name of `pgfast.refinements`
-    estimates: bool = True  # is what θ moves along an estimate of ∇J?
+    estimates: bool = True  # is what θ moves along an estimate of ∇J, whatever else it has learned?
     greedy: bool = False  # are the preferred actions played, in training and after?
-    weights: Callable[[Settings, Any, Any, Any], int] = (
-        weights_of_baseline  # how many are learned beside θ, for a model,
-    )
-    # environment and traits; raises PgfastError for those that it can't serve
-    rate: str = "lr_value"  # the setting that is their step size
+    # how many weights are learned beside θ, by settings, model, environment and traits; raises PgfastError for what
+    # can't be served
+    weights: Callable[[Settings, Any, Any, Any], int] = weights_of_baseline
+    rate: str = "lr_value"  # the setting that is the step size of these weights

@@ -55,5 +55,6 @@ EXPECTED = Algorithm(
         "returns": ("to-go", "q̂ is what follows a step"),
         "in_loop": (False, "q̂ is fitted once the returns are known"),
     },
+    estimates=False,
     weights=weights_of,
 )

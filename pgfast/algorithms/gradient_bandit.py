@@ -60,5 +60,6 @@ GRADIENT_BANDIT = Algorithm(
         "entropy": (0.0, "preferences follow rewards alone"),
     },
     check=_check,
+    estimates=False,
     weights=weights_of,
 )

@@ -85,6 +85,7 @@ PGPE = Algorithm(
         "precision": ("float64", "parameters of every lane are computed in double precision"),
     },
     check=_check,
+    estimates=False,
     weights=weights_of,
     rate="lr_sigma",
     greedy=True,
