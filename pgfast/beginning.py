@@ -3,6 +3,8 @@ derive from them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pgfast.algorithms.catalogue import algorithm_of
@@ -24,8 +26,8 @@ from pgfast.training import Problem
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
 
-def optimisation_of(settings: Settings, batch: int) -> Optimisation:
-    """Step rule, step sizes and episodes per update."""
+def optimisation_of(settings: Settings, batch: int, refinement: Any) -> Optimisation:
+    """Step rule, step sizes and episodes per update, and what is made of a gradient."""
     s = settings
     return Optimisation(
         step_rule(s.optimizer, s.momentum, s.beta2, s.epsilon),
@@ -34,6 +36,7 @@ def optimisation_of(settings: Settings, batch: int) -> Optimisation:
         batch,
         step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
         Unbounded() if s.max_norm is None else Bounded(s.max_norm),
+        refinement,
     )
 
 
@@ -50,19 +53,19 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
         traits=traits,
         model=model,
         algorithm=algorithm.make(settings),
-        optimisation=optimisation_of(settings, batch)._replace(refinement=refinement.form),
+        optimisation=optimisation_of(settings, batch, refinement.form),
         seed=settings.seed,
         values=algorithm.weights(settings, model, source.env, traits),
+        refinement=refinement,
         sigma0=settings.sigma0,
         greedy=algorithm.greedy,
-        refinement=refinement,
     )
 
 
-def new_learner(problem: Problem, settings: Settings) -> Learner:
+def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
     """A learner that has seen nothing."""
-    model, values = problem.model, problem.values
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, problem.refinement.kept)
+    values, kept = problem.values, problem.refinement.kept
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

@@ -138,7 +138,7 @@ class Engine:
         elif settings.vector_envs is not None or settings.asynchronous:
             given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
-        self._learner: Learner = new_learner(self._problem, settings)
+        self._learner: Learner = new_learner(self.model, settings, self._problem)
         self._evaluated = 0
 
     # ---- what is known
@@ -217,7 +217,7 @@ class Engine:
         learner = self._learner._replace(clock=self._learner.clock.copy())
         first = self._job(learner, 0, self.settings.batch, threads=1)
         made = [first.prepare(announce)]
-        if everything and not (self._problem.in_loop or self._problem.at_once):  # where lanes are always runs
+        if everything and not self._problem.has_one_schedule:
             other = self._job(learner, 0, self.settings.batch, threads=1, by_runs=not first.by_runs)
             made.append(other.prepare(announce))
         if everything:

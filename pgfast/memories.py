@@ -37,27 +37,16 @@ Room = tuple[np.record, Any]
 
 def room_for_lanes(problem: Any, capacity: int, learn: bool) -> Room:
     """The workspace of a `pgfast.training.Problem`, and what is remembered of it on a tape of so many steps."""
-    usual = _returns if problem.refinement.plain else _refined
-    return WAYS.get(type(problem.algorithm), usual)(problem, capacity, learn)
+    return WAYS.get(type(problem.algorithm), _returns)(problem, capacity, learn)
 
 
 def _returns(problem: Any, capacity: int, learn: bool) -> Room:
     like, model = problem.traits.like, problem.model
-    gamma = problem.algorithm.gamma
+    gamma, refinement = problem.algorithm.gamma, problem.refinement
     return (
-        model.workspace(like, problem.values, problem.in_loop),
-        model.memory(gamma, problem.values, problem.in_loop, capacity),
+        model.workspace(like, problem.values, problem.in_loop, refinement.lanes),
+        model.memory(gamma, problem.values, problem.in_loop, capacity, refinement.form),
     )
-
-
-def _refined(problem: Any, capacity: int, learn: bool) -> Room:
-    """As of returns, with further sums."""
-    workspace, memory = _returns(problem, capacity, learn)
-    model, refinement = problem.model, problem.refinement
-    if not model.tabular:
-        fields = trace_fields(model.sizes(problem.values), model.precision, refinement.lanes)
-        workspace = model.lanes(problem.traits.like, fields)
-    return workspace, memory._replace(refinement=refinement.form)
 
 
 def _advantages(problem: Any, capacity: int, learn: bool) -> Room:

@@ -1,7 +1,7 @@
 """What is made of a gradient before θ moves: for each kind, its form in kernels and the room that it needs.
 
-A new refinement is a class in `pgfast.kernels` and a line in REFINEMENTS here; an algorithm names the one it has, and so
-may a baseline.
+A new refinement is a class in `pgfast.kernels` and a line in REFINEMENTS here; an algorithm names the one it has, and
+so may a baseline.
 """
 
 from __future__ import annotations
@@ -51,11 +51,14 @@ class Refinement(NamedTuple):
         return isinstance(self.form, Unrefined)
 
 
+UNREFINED = Refinement()
+
+
 def refinement_of(settings: Settings, traits: Traits, model: Model) -> Refinement:
     """The one that an algorithm and its baseline have; raises PgfastError where a policy can't have it."""
     kind = settings.baseline if settings.baseline in REFINEMENTS else algorithm_of(settings).refinement
     if kind is None:
-        return Refinement()
+        return UNREFINED
     what = f"baseline is {kind!r}" if kind == settings.baseline else f"algorithm is {settings.algorithm!r}"
     if model.sparse or settings.in_loop or (model.tabular and not hasattr(model.policy.link, "cool")):
         how = "in_loop" if settings.in_loop else f"features {settings.features!r}" if model.sparse else model.name
@@ -70,9 +73,9 @@ def _matrix(settings: Settings, n: int) -> None:
     """Raise PgfastError for a matrix too large to be factored at every update."""
     if n > MOST_ROWS:
         raise PgfastError(
-            f"{settings.algorithm} needs a matrix of {n} × {n} numbers, {8 * size(n) / 2**20:,.0f} MiB for every block of "
-            f"episodes, to be factored at every update; it can have up to {MOST_ROWS} rows: choose reinforce, or fewer "
-            f"features."
+            f"{settings.algorithm} needs a matrix of {n} × {n} numbers, {8 * size(n) / 2**20:,.0f} MiB for every block "
+            f"of episodes, to be factored at every update; it can have up to {MOST_ROWS} rows: choose reinforce, or "
+            f"fewer features."
         )
 
 

@@ -49,8 +49,8 @@ class Settings:
     discount_factor: bool = _choice(False, "Weigh step t by γᵗ, as the gradient of the discounted objective has it.")
     baseline: str = _choice(
         "mean",
-        "What returns are compared with: none, mean (running), batch (leave-one-out), value (learned), optimal (of least "
-        "variance, for each parameter) or optimal-scalar.",
+        "What returns are compared with: none, mean (running), batch (leave-one-out), value (learned), optimal (of "
+        "least variance, for each parameter) or optimal-scalar.",
     )
     lam: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
         1.0, "λ of the policy's trace, or of generalised advantages: from 0, the next value alone, to 1, returns."

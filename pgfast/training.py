@@ -26,7 +26,7 @@ from pgfast.memories import room_for_lanes
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
-from pgfast.refinements import Refinement
+from pgfast.refinements import UNREFINED, Refinement
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
@@ -53,9 +53,9 @@ class Problem:
     optimisation: Optimisation
     seed: int
     values: int  # weights of the learned baseline; 0 without one
-    sigma0: float  # first standard deviation of explored parameters
-    greedy: bool  # are the preferred actions played, whatever else is said?
-    refinement: Refinement
+    sigma0: float = 1.0  # first standard deviation of explored parameters
+    greedy: bool = False  # are the preferred actions played, whatever else is said?
+    refinement: Refinement = UNREFINED
 
     @property
     def in_loop(self) -> bool:
@@ -65,6 +65,11 @@ class Problem:
     def at_once(self) -> bool:
         """Does θ move at every step?"""
         return isinstance(self.algorithm, ActorCritic)
+
+    @property
+    def has_one_schedule(self) -> bool:
+        """Are lanes always runs, or always episodes of a batch?"""
+        return self.in_loop or self.at_once or not self.refinement.plain
 
     @property
     def continues(self) -> bool:

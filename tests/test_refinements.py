@@ -102,8 +102,8 @@ def cosine(x, y):
 
 
 def test_a_regression_on_all_of_a_table_tends_to_the_exact_natural_gradient():
-    """Compatible features of full rank leave nothing of the advantage out (Peters & Schaal 2008). The directions of 400,000
-    episodes and of the exact update differ by less than 0.05 rad."""
+    """Compatible features of full rank leave nothing of the advantage out (Peters & Schaal 2008). The directions of
+    400,000 episodes and of the exact update differ by less than 0.05 rad."""
     mdp = problems.random_mdp()
     mdp = type(mdp)(mdp.P, mdp.R, mdp.rho0, terminal=[4], max_steps=400)
     theta = problems.preferences(mdp)

@@ -1,7 +1,7 @@
 """The episodic natural actor–critic (Peters & Schaal 2008): θ ← θ + α w, w from a regression of returns on scores.
 
-The returns of a batch's episodes are regressed on their sums of scores and a constant (`pgfast.kernels.episodic`), which
-takes the place of a baseline.
+The returns of a batch's episodes are regressed on their sums of scores and a constant (`pgfast.kernels.episodic`),
+which takes the place of a baseline.
 
 Peters, J. & Schaal, S. 2008: Reinforcement learning of motor skills with policy gradients. Neural Networks 21(4).
 """

@@ -17,7 +17,7 @@ NATURAL = Algorithm(
     "natural gradient: along F⁻¹g, with the empirical Fisher matrix of the batch",
     "Kakade 2001",
     make_reinforce,
-    defaults={"optimizer": "sgd", "max_kl": 0.003},
+    defaults={"optimizer": "sgd", "max_kl": 0.001},
     own=MATRIX,
     fixed={"in_loop": (False, "a matrix is of a batch, with θ as it is")},
     refinement="fisher",

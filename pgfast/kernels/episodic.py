@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import leaf, routine, wide
-from pgfast.kernels.fisher import quadratic, shorten
+from pgfast.kernels.fisher import quadratic, share_within
 from pgfast.kernels.linear_systems import place, size, solve
 from pgfast.kernels.statistics import COUNT, DISCOUNTED, LENGTH
 from pgfast.kernels.tables import place as place_of_step
@@ -56,7 +56,7 @@ def regress(refinement, optimisation, learner, accounts, a, run, n, gradient, ro
     if used > refinement.damping:
         learner.runs[run, learner.kept_at] = 1.0
     change = quadratic(numbers, x, n, sums, at + n) / sums[accounts.stats_at + LENGTH]
-    factor = count * shorten(optimisation.lr, refinement.max_kl, change)
+    factor = count * share_within(optimisation.lr, refinement.max_kl, change)
     for r in range(n):
         numbers[x + r] *= factor
 

@@ -48,7 +48,7 @@ def add_products(n, weight, moments, scores):
 
 
 @leaf
-def shorten(rate, limit, square):
+def share_within(rate, limit, square):
     """The share of a step of size `rate` that has ½ rate² square ≤ limit; no limit is 0."""
     change = 0.5 * rate * rate * square
     return sqrt(limit / change) if change > limit > 0.0 else 1.0
@@ -102,7 +102,7 @@ class Fisher(NamedTuple):
         if used > self.damping:
             learner.runs[run, learner.kept_at] = 1.0
         mean = quadratic(room.numbers, x, n, sums, at) / sums[accounts.stats_at + LENGTH]
-        episodes = sums[accounts.stats_at + COUNT] * shorten(optimisation.lr, self.max_kl, mean)
+        episodes = sums[accounts.stats_at + COUNT] * share_within(optimisation.lr, self.max_kl, mean)
         for r in range(n):
             room.numbers[x + r] *= episodes  # what follows divides by their number
         lift(policy, n, x, room.numbers)
@@ -152,7 +152,7 @@ class TabularFisher(NamedTuple):
                     solve_row(n, first, visits, self.damping, pi, runs, numbers)
                     change += visits * variance(n, first, pi, runs, numbers)
         mean = change / (unit * unit * sums[accounts.stats_at + LENGTH])
-        factor = sums[accounts.stats_at + COUNT] * shorten(optimisation.lr, self.max_kl, mean) / (unit * unit)
+        factor = sums[accounts.stats_at + COUNT] * share_within(optimisation.lr, self.max_kl, mean) / (unit * unit)
         for k in range(1, room.spans[0, 0] + 1):
             for r in range(room.spans[k, 0], room.spans[k, 1]):
                 numbers[r] *= factor

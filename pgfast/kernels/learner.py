@@ -36,6 +36,9 @@ class Unrefined(NamedTuple):
     """θ moves along the gradient as it was summed up."""
 
 
+UNREFINED = Unrefined()
+
+
 class Optimisation(NamedTuple):
     """Step rule and step sizes of policy and value function, and what is made of a gradient before the step."""
 
@@ -45,7 +48,7 @@ class Optimisation(NamedTuple):
     batch: int  # episodes per update
     schedule: Any = Constant()  # of both step sizes
     bound: Any = Unbounded()  # on the norm of a gradient: of the policy's, and of the value function's
-    refinement: Any = Unrefined()
+    refinement: Any = UNREFINED
 
 
 class Learner(NamedTuple):

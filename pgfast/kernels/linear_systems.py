@@ -4,8 +4,8 @@ M is what moments of scores make, positive and maybe singular; its lower triangl
 r (r + 1)/2 + c. λ is relative to each diagonal entry, so that x doesn't depend on the unit of any parameter (Levenberg–
 Marquardt damping in Marquardt's form, 1963). A parameter whose diagonal entry is 0 has never had a score: its x is 0.
 
-Cholesky factors and conjugate gradients (Hestenes & Stiefel 1952) both work on D⁻½ M D⁻½, D = diag M, whose diagonal is 1.
-N unknowns.
+Cholesky factors and conjugate gradients (Hestenes & Stiefel 1952) both work on D⁻½ M D⁻½, D = diag M, whose diagonal
+is 1. N unknowns.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -38,7 +38,7 @@ def size(n):
 
 
 @routine
-def scale(numbers, matrix, n, x, scales):
+def normalise(numbers, matrix, n, x, scales):
     """M becomes D⁻½ M D⁻½ and b, at numbers[x], …, D⁻½ b; numbers[scales], … are D⁻½, 0 where D is."""
     for r in range(n):
         d = numbers[matrix + place(r, r)]
@@ -135,7 +135,7 @@ def solve(conjugate, numbers, matrix, n, x, damping):
     """numbers[x], … become (M + λ diag M)⁻¹ of themselves; M, at numbers[matrix], …, and what follows it are used up
     (`room_for`). Returns the λ that it took: more than `damping` where Cholesky factors don't exist without."""
     scales, target = matrix + size(n), matrix + size(n) + n
-    scale(numbers, matrix, n, x, scales)
+    normalise(numbers, matrix, n, x, scales)
     if conjugate == 1:
         conjugate_gradients(numbers, matrix, n, damping, x, target)
     else:

@@ -1,7 +1,8 @@
 """The constant baseline of least variance, for every parameter or one for all (Peters & Schaal 2008, section 3.1).
 
 Of one episode, with A = Σ_t w_t X_t ∇ log π(A_t|S_t) the estimate without a baseline and ψ = Σ_t w_t ∇ log π(A_t|S_t),
-the estimate is A − b ψ, unbiased for any b that doesn't depend on the episode, since E ψ = 0. Its variance is least with
+the estimate is A − b ψ, unbiased for any b that doesn't depend on the episode, since E ψ = 0. Its variance is least
+with
 
     b_r = E A_r ψ_r / E ψ_r²    for parameter r,    b = Σ_r E A_r ψ_r / Σ_r E ψ_r²    for all.
 

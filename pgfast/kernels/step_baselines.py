@@ -7,12 +7,11 @@ that doesn't depend on the episode, since E e_t = 0. Each term's variance is lea
     b_t = E ρ_t e_t² / E e_t²
 
 for every row of gradient of a linear policy, and of a table with |e_t|² in place of e_t². E is over all episodes: after
-the end of one rewards are 0, and its trace goes on to decay, e_t = a e_{t−1}. (Those that last until t are no fair sample
-of episodes, and their e_t have another mean.) What has ended is summed up once, at its end, and then decays together.
+the end of one rewards are 0, and its trace goes on to decay, e_t = a e_{t−1}. (Those that last until t are no fair
+sample of episodes, and their e_t have another mean.) What has ended is summed up once, at its end, and decays together.
 
-Baselines are taken from the
-batches before (`pgfast.kernels.optimal_baseline` says why, and how long), for the first `horizon` steps of an episode;
-later ones have none.
+Baselines are taken from the batches before (`pgfast.kernels.optimal_baseline` says why, and how long), for the first
+`horizon` steps of an episode; later ones have none.
 
 R rows of gradient, L = LANES.
 """
@@ -110,9 +109,9 @@ def step_trace(n, row, taken, factor, pi, runs, sums, traces):
 
 
 class TabularStepBaselines(NamedTuple):
-    """Of tables. Moments of step t are Σ ρ |e|² and Σ |e|² of episodes that last until t, and Σ |e|² at the end of those
-    that end before it; and there is room for an episode's trace (P), as it stands divided by γᵗ. Beside the former two,
-    what is kept is Σ_{k≥t} a^{k−t+1} b_k, which an episode's last trace meets.
+    """Of tables. Moments of step t are Σ ρ |e|² and Σ |e|² of episodes that last until t, and Σ |e|² at the end of
+    those that end before it; and there is room for an episode's trace (P), as it stands divided by γᵗ. Beside the
+    former two, what is kept is Σ_{k≥t} a^{k−t+1} b_k, which an episode's last trace meets.
 
     Rewards are lessened by the baselines where they are written down: all else is as with the returns of others."""
 

@@ -14,11 +14,10 @@ import numpy as np
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
 from pgfast.kernels.accounts import see
 from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, RUNNING, TURN, Field, settle, smaller
-from pgfast.kernels.learner import Unrefined, update
+from pgfast.kernels.learner import UNREFINED, update
 from pgfast.kernels.statistics import CREDITED
 from pgfast.protocol import sum_episode
 
-_UNREFINED = Unrefined()
 _LANES, _ONE, _BITS = np.uint64(LANES), np.uint64(1), np.uint64(LANES.bit_length() - 1)
 
 
@@ -199,7 +198,7 @@ class Table(NamedTuple):
     index: Any  # uint32 (T L,): s A + a
     reward: Any  # float64 (T L,): of steps that weren't an episode's last; zeros in rows without any
     written: Any  # uint8 (T,): 1 for a row of rewards that has others than zeros
-    refinement: Any = Unrefined()
+    refinement: Any = UNREFINED
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
@@ -272,7 +271,7 @@ class Table(NamedTuple):
         return type(self)(*ring)
 
 
-def make_table(n_states: int, n_actions: int, gamma: float, capacity: int, refinement: Any = _UNREFINED) -> Table:
+def make_table(n_states: int, n_actions: int, gamma: float, capacity: int, refinement: Any = UNREFINED) -> Table:
     """An empty ring of `capacity` turns, rounded up to a power of two."""
     capacity = 1 << (capacity - 1).bit_length()
     powers = gamma ** np.arange(capacity, dtype=float)

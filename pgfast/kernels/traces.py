@@ -17,7 +17,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, inlined, lane_kernel, leaf, short, wide
 from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
-from pgfast.kernels.learner import Unrefined
+from pgfast.kernels.learner import UNREFINED
 from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.trace_updates import end_episodes, follow_means, remainder, update_lanes
 from pgfast.policies.softmax import SMALL, fit
@@ -212,7 +212,7 @@ class Traces(NamedTuple):
     """The forward estimator; all that it remembers stands in the workspace, but for a ring of the last steps."""
 
     ring: Any  # (n, R + V, L): empty where none are remembered
-    refinement: Any = Unrefined()
+    refinement: Any = UNREFINED
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made."""
@@ -368,6 +368,6 @@ class Traces(NamedTuple):
         return good
 
 
-def make_traces() -> Traces:
+def make_traces(refinement: Any) -> Traces:
     """Of returns: no step is remembered."""
-    return Traces(np.zeros((0, 0, LANES)))
+    return Traces(np.zeros((0, 0, LANES)), refinement)
