@@ -3,6 +3,8 @@ derive from them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pgfast.algorithms.catalogue import algorithm_of
@@ -17,14 +19,15 @@ from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits
+from pgfast.refinements import refinement_of
 from pgfast.settings import Settings
 from pgfast.training import Problem
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
 
-def optimisation_of(settings: Settings, batch: int) -> Optimisation:
-    """Step rule, step sizes and episodes per update."""
+def optimisation_of(settings: Settings, batch: int, refinement: Any) -> Optimisation:
+    """Step rule, step sizes and episodes per update, and what is made of a gradient."""
     s = settings
     return Optimisation(
         step_rule(s.optimizer, s.momentum, s.beta2, s.epsilon),
@@ -33,6 +36,7 @@ def optimisation_of(settings: Settings, batch: int) -> Optimisation:
         batch,
         step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
         Unbounded() if s.max_norm is None else Bounded(s.max_norm),
+        refinement,
     )
 
 
@@ -42,23 +46,26 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
     batch = settings.batch
     if settings.algorithm in EXACT:  # whose updates are no batches: it says what kernel plays
         batch = preset(source.name)["batch"]
+    refinement = refinement_of(settings, traits, model)
     env = source.foreign.stand_in() if source.foreign else source.env
     return Problem(
         env=in_precision(env, model.precision.real),
         traits=traits,
         model=model,
         algorithm=algorithm.make(settings),
-        optimisation=optimisation_of(settings, batch),
+        optimisation=optimisation_of(settings, batch, refinement.form),
         seed=settings.seed,
         values=algorithm.weights(settings, model, source.env, traits),
+        refinement=refinement,
         sigma0=settings.sigma0,
         greedy=algorithm.greedy,
     )
 
 
-def new_learner(model: Model, settings: Settings, values: int) -> Learner:
-    """A learner that has seen nothing, with `values` weights of a learned baseline."""
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, log_rows=1)
+def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
+    """A learner that has seen nothing."""
+    values, kept = problem.values, problem.refinement.kept
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

@@ -76,6 +76,7 @@ class Recorder:
             final_return=final_return(curve, read_log(job.learner.log)),
             stopped=not done,
             failed=tuple(failures(job.learner)),
+            singular=job.problem.refinement.singular(job.learner),
         )
 
 

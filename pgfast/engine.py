@@ -143,7 +143,7 @@ class Engine:
         elif settings.vector_envs is not None or settings.asynchronous:
             given = "asynchronous" if settings.vector_envs is None else f"vector_envs={settings.vector_envs}"
             raise PgfastError(f"{source.label} is not stepped by Gymnasium: {given} says nothing here, leave it out.")
-        self._learner: Learner = new_learner(self.model, settings, self._problem.values)
+        self._learner: Learner = new_learner(self.model, settings, self._problem)
         self._evaluated = 0
 
     # ---- what is known
@@ -222,7 +222,7 @@ class Engine:
         learner = self._learner._replace(clock=self._learner.clock.copy())
         first = self._job(learner, 0, self.settings.batch, threads=1)
         made = [first.prepare(announce)]
-        if everything and not self.settings.in_loop:  # where lanes are always runs
+        if everything and not self.settings.in_loop and self._problem.refinement.plain:  # else one schedule has all
             other = self._job(learner, 0, self.settings.batch, threads=1, by_runs=not first.by_runs)
             made.append(other.prepare(announce))
         if everything:

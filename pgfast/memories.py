@@ -38,10 +38,10 @@ def room_for_lanes(problem: Any, capacity: int, learn: bool) -> Room:
 
 def _returns(problem: Any, capacity: int, learn: bool) -> Room:
     like, model = problem.traits.like, problem.model
-    gamma = problem.algorithm.gamma
+    gamma, refinement = problem.algorithm.gamma, problem.refinement
     return (
-        model.workspace(like, problem.values, problem.in_loop),
-        model.memory(gamma, problem.values, problem.in_loop, capacity),
+        model.workspace(like, problem.values, problem.in_loop, refinement.lanes),
+        model.memory(gamma, problem.values, problem.in_loop, capacity, refinement.form),
     )
 
 

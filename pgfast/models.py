@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from pgfast.compiler import LANES
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
 from pgfast.features import ActionOneHot, EnvironmentFeatures, Products
 from pgfast.features.inputs import FAR
 from pgfast.kernels.lanes import DOUBLE, PRECISIONS, TABLES, Field, Precision, lane_fields, make_workspace
+from pgfast.kernels.learner import UNREFINED
 from pgfast.kernels.sparse import make_sparse, sparse_fields
 from pgfast.kernels.sparse_tapes import make_sparse_tape
 from pgfast.kernels.table_tapes import make_table_tape
@@ -110,26 +112,29 @@ class Model:
         """A thread's record of lanes, with fields of the policy's own."""
         return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
 
-    def workspace(self, like: Any, values: int, in_loop: bool) -> np.record:
-        """A thread's record of lanes for REINFORCE."""
+    def workspace(self, like: Any, values: int, in_loop: bool, moments: tuple[int, ...] = (0, LANES)) -> np.record:
+        """A thread's record of lanes for REINFORCE; what refines its gradients has an array of the shape `moments`."""
         sizes = self.sizes(values)
         if self.tabular:
             return self.lanes(like, table_fields())
         if self.sparse:
             return self.lanes(like, sparse_fields(sizes, self.n_active))
-        return self.lanes(like, (preference_fields if in_loop else trace_fields)(sizes, self.precision))
+        if in_loop:
+            return self.lanes(like, preference_fields(sizes, self.precision))
+        return self.lanes(like, trace_fields(sizes, self.precision, moments))
 
-    def memory(self, gamma: float, values: int, in_loop: bool, capacity: int) -> Any:
-        """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed."""
+    def memory(self, gamma: float, values: int, in_loop: bool, capacity: int, refinement: Any = UNREFINED) -> Any:
+        """What a thread remembers beside its workspace: a tape of `capacity` steps where one is needed; and how what it
+        sums up is refined."""
         if self.tabular:
             s, a = self.policy.n_states, self.n_actions
-            return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity)
+            return make_table_tape(s, a, capacity) if in_loop else make_table(s, a, gamma, capacity, refinement)
         if self.sparse:
             t, d = self.n_active, self.policy.features.n_features
             if in_loop:
                 return make_sparse_tape(t, self.n_reals, capacity)
             return make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
-        return make_tape(self.width, values, self.n_reals, capacity) if in_loop else make_traces()
+        return make_tape(self.width, values, self.n_reals, capacity) if in_loop else make_traces(refinement)
 
 
 def build(env: Any, traits: Traits, settings: Settings, function: FunctionType | None = None) -> Model:

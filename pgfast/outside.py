@@ -44,7 +44,9 @@ class OutsideJob(Job):
     def __post_init__(self) -> None:
         self.threads = 1
         if self.by_runs is None:
-            self.by_runs = self.problem.in_loop or self.runs > self.problem.optimisation.batch
+            self.by_runs = self.problem.in_loop or (
+                self.runs > self.problem.optimisation.batch and self.problem.refinement.plain
+            )
         super().__post_init__()
         self.kernel = exchange_in_runs if self.by_runs else exchange_in_batches
         tasks = self.plan.runs * self.plan.copies if self.by_runs else self.plan.batch

@@ -45,6 +45,16 @@ accept = hook("accept")  # (actions, n, first, given, lanes)
 serve = hook("serve")  # (actions, i, lanes, out, k)
 hand_out = hook("hand_out")  # (actions, n, first, lanes, out) -> the last, if whole
 
+
+def _row_itself(policy: Any, i: Any, r: Any, rows: Any) -> Any:
+    return rows[r, i]
+
+
+def _numbers_themselves(policy: Any, rows: Any, x: Any, numbers: Any) -> None:
+    for r in range(rows):
+        numbers[r] = numbers[x + r]
+
+
 # policy
 act = hook("act")  # (policy, env, like, n, w, learner, deterministic)
 score = hook("score")  # (policy, i, r, coefficients, m) -> row r of Σ_b c_b ∇h_b in lane i
@@ -61,6 +71,10 @@ prepare_lane = hook("prepare_lane")  # (policy, i, share, m): where the share is
 prepare = hook("prepare")  # (policy, learner, run, room)
 tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, entropy_scale, room) -> first, last;
 # or −1, −1 where the room's spans say which entries it set
+
+unfold = optional_hook("unfold", _row_itself)  # (policy, i, r, rows) -> what rows of gradient in lane i are by θ_r
+# (policy, rows, x, numbers): the change of θ, least in norm, that changes what lanes use by numbers[x], …
+lift = optional_hook("lift", _numbers_themselves)
 
 # link between parameters and preferences
 cool = hook("cool")  # (link, x) -> x / τ
@@ -96,6 +110,39 @@ tape_value_gradient = hook("tape_value_gradient")  # (memory, i, t, delta, room)
 
 # algorithm
 weigh = hook("weigh")  # (algorithm, reward, discount) -> rho, weight, entry
+
+
+def _no_step(refinement: Any, policy: Any, n: Any, w: Any) -> None:
+    return None
+
+
+def _no_episode(
+    refinement: Any, memory: Any, algorithm: Any, learner: Any, w: Any, accounts: Any, account: Any, i: Any
+) -> None:
+    return None
+
+
+def _no_sums(refinement: Any, w: Any, i: Any) -> None:
+    return None
+
+
+def _no_move(refinement: Any, w: Any, source: Any, target: Any) -> None:
+    return None
+
+
+def _as_it_is(
+    refinement: Any, policy: Any, algorithm: Any, optimisation: Any, learner: Any, accounts: Any, a: Any, run: Any,
+    room: Any,
+) -> None:  # fmt: skip
+    return None
+
+
+# refinement of a gradient by moments of the scores, which are summed up beside it
+sum_step = optional_hook("sum_step", _no_step)  # of the step that n lanes have made
+sum_episode = optional_hook("sum_episode", _no_episode)  # of lane i's, before the memory's own `end`
+forget_sums = optional_hook("forget_sums", _no_sums)
+move_sums = optional_hook("move_sums", _no_move)
+refine = optional_hook("refine", _as_it_is)  # the gradient in room.numbers becomes another
 
 # step rule
 change = hook("change")  # (rule, g, m, v, β₁, β₂, c1, c2) -> Δθ / α, m, v

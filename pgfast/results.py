@@ -97,6 +97,7 @@ class Training:
     final_return: Interval  # of the last points: over runs, or over episodes where there is one run
     stopped: bool  # a callback returned False
     failed: tuple[tuple[int, int], ...]  # (run, episode) where θ would have stopped being finite
+    singular: tuple[int, ...] = ()  # runs in which a matrix was singular, and was damped more than the settings say
 
     @property
     def episodes_per_second(self) -> float:

@@ -48,7 +48,9 @@ class Settings:
     )
     discount_factor: bool = _choice(False, "Weigh step t by γᵗ, as the gradient of the discounted objective has it.")
     baseline: str = _choice(
-        "mean", "What returns are compared with: none, mean (running), batch (leave-one-out) or value (learned)."
+        "mean",
+        "What returns are compared with: none, mean (running), batch (leave-one-out), value (learned), optimal (of "
+        "least variance, for each parameter) or optimal-scalar.",
     )
     lam: Annotated[float, Ge(0.0), Le(1.0)] = _choice(
         1.0, "λ of generalised advantages, from 0, the next value alone, to 1, returns."
@@ -59,6 +61,13 @@ class Settings:
     soft: bool = _choice(False, "Entropy is paid for: actions are credited with that of the steps after them, too.")
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
+    damping: Annotated[float, Ge(0.0)] = _choice(
+        1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal."
+    )
+    solver: Literal["cholesky", "cg"] = _choice("cholesky", "How its systems are solved; cg: conjugate gradients.")
+    max_kl: Annotated[float, Ge(0.0)] = _choice(
+        0.0, "What a step may change the policy by, as KL divergence; 0: no limit."
+    )
     lr: Positive = _choice(0.01, "Step size of the policy.")
     schedule: Literal["constant", "linear", "inverse", "robbins-monro"] = _choice(
         "constant",

@@ -25,6 +25,7 @@ from pgfast.memories import room_for_lanes
 from pgfast.models import FIRST_TAPE, Model
 from pgfast.probe import Traits
 from pgfast.random import EVALUATE, TRAIN
+from pgfast.refinements import UNREFINED, Refinement
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
@@ -53,6 +54,7 @@ class Problem:
     values: int  # weights of the learned baseline; 0 without one
     sigma0: float = 1.0  # first standard deviation of explored parameters
     greedy: bool = False  # are the preferred actions played, whatever else is said?
+    refinement: Refinement = UNREFINED
 
     @property
     def in_loop(self) -> bool:
@@ -61,7 +63,8 @@ class Problem:
     @property
     def counts(self) -> bool:
         """Are the scores of a batch summed beside its gradient?"""
-        return bool(self.algorithm.leaves_one_out) or (self.model.tabular and self.algorithm.entropy != 0.0)
+        more = self.algorithm.entropy != 0.0 or not self.refinement.plain
+        return bool(self.algorithm.leaves_one_out) or (self.model.tabular and more)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def default_threads() -> int:
 
 def chooses_runs(problem: Problem, runs: int) -> bool:
     """Whether lanes are runs; it depends on the configuration only, never on the machine."""
+    if not problem.refinement.plain:
+        return False
     few_rows = problem.model.n_rows * LANES <= 2**22
     return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
 
@@ -155,7 +160,7 @@ class Job:
     def _plan(self) -> Plan:
         problem, precision, episodes = self.problem, self.problem.model.precision, self.last - self.first
         batch = problem.optimisation.batch if self.learn else max(1, episodes)
-        entries = max(1, problem.model.n_rows) if self.learn else 1
+        entries = max(1, problem.model.n_rows + problem.refinement.moments) if self.learn else 1
         blocks = batch // BLOCK
         if problem.model.tabular:
             blocks = max(min(blocks, 2), batch // TABLE_BLOCK)
@@ -199,15 +204,16 @@ class Job:
         problem, model = self.problem, self.problem.model
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False)
-        lists = model.row > 0 and model.n_rows > LISTS_FROM and not problem.in_loop
-        return make_accounts(count, model.n_rows, problem.values, problem.counts, model.row, lists)
+        moments = problem.refinement.moments
+        lists = model.row > 0 and model.n_rows > LISTS_FROM and not problem.in_loop and moments == 0
+        return make_accounts(count, model.n_rows, problem.values, problem.counts, model.row, lists, moments)
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model
         capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
             *room_for_lanes(problem, capacity, self.learn),
-            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
+            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states, problem.refinement.scratch),
             self.shared if self.shared is not None else self._accounts(LANES),
         )
 

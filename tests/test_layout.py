@@ -35,7 +35,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["sample"],
     ["state_features"],
     ["models", "players"],
-    ["memories"],
+    ["memories", "refinements"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
     ["exact_training"],

@@ -30,6 +30,7 @@ class Algorithm(NamedTuple):
     own: tuple[str, ...] = ()  # settings that not all algorithms have
     fixed: Mapping[str, tuple[Any, str]] = NOTHING  # what a setting has to be, and why
     check: Callable[[Settings], None] = allow  # raises PgfastError for what it can't serve
+    refinement: str | None = None  # what is made of a gradient before θ moves: a name of `pgfast.refinements`
     estimates: bool = True  # is what θ moves along an estimate of ∇J?
     greedy: bool = False  # are the preferred actions played, in training and after?
     weights: Callable[[Settings, Any, Any, Any], int] = (

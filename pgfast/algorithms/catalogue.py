@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pgfast.algorithms.a2c import A2C
 from pgfast.algorithms.algorithm import Algorithm
+from pgfast.algorithms.enac import ENAC
 from pgfast.algorithms.exact import exact_algorithms
 from pgfast.algorithms.expected import EXPECTED
+from pgfast.algorithms.gpomdp import GPOMDP
 from pgfast.algorithms.gradient_bandit import GRADIENT_BANDIT
+from pgfast.algorithms.natural import NATURAL
 from pgfast.algorithms.pgpe import PGPE
 from pgfast.algorithms.reinforce import REINFORCE
 from pgfast.errors import unknown
@@ -18,6 +21,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "expected": EXPECTED,
     "gradient-bandit": GRADIENT_BANDIT,
     "pgpe": PGPE,
+    "gpomdp": GPOMDP,
+    "natural": NATURAL,
+    "enac": ENAC,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

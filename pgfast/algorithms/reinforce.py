@@ -4,7 +4,8 @@ One episode's estimate of ∇J is Σ_t w_t (X_t − b_t) ∇ log π(A_t|S_t) wit
     X_t   the return-to-go G_t = Σ_{k≥t} γ^{k−t} R_{k+1}, or the whole return G_0;
     w_t   γᵗ, as the gradient of the discounted objective has it, or 1;
     b_t   the baseline: 0; the running mean of the X_t of all steps of earlier batches; the mean G_0 of the other
-          episodes of the batch; or a learned v̂(S_t, w), fitted to G_t by stochastic gradient descent.
+          episodes of the batch; a learned v̂(S_t, w), fitted to G_t by stochastic gradient descent; or the constants
+          of least variance, one or one for each parameter (`pgfast.kernels.optimal_baseline`).
 A batch averages its episodes' estimates, with θ fixed; or θ moves at every step of every episode of the batch once they
 have ended, as the book's pseudocode has it (`in_loop`).
 """
@@ -18,8 +19,8 @@ from pgfast.algorithms.advantages import OWN, Advantages, check_advantages, make
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.settings import Settings
 
-NONE, MEAN, BATCH, VALUE = 0, 1, 2, 3
-BASELINES = {"none": NONE, "mean": MEAN, "batch": BATCH, "value": VALUE}
+NONE, MEAN, BATCH, VALUE, OPTIMAL = 0, 1, 2, 3, 4
+BASELINES = {"none": NONE, "mean": MEAN, "batch": BATCH, "value": VALUE, "optimal": OPTIMAL, "optimal-scalar": OPTIMAL}
 
 
 class Reinforce(NamedTuple):

@@ -61,6 +61,7 @@ def train(
                 interruption.training = True
                 folder.begin(engine)
                 training = engine.learn(callback=watch(bar, interruption), threads=threads)
+                tell_damped(training, quiet)
                 engine.save(path)
                 bar.stage("evaluating")
                 evaluation = engine.evaluate(threads=threads)
@@ -82,6 +83,16 @@ def tell(engine: Engine, quiet: bool) -> None:
     """Say on stderr what the user should know before it begins."""
     if not quiet and (notice := engine.notice):
         print(f"pgfast: {notice}", file=sys.stderr)
+
+
+def tell_damped(training: Training, quiet: bool) -> None:
+    """Say on stderr, once, that a matrix was singular."""
+    if training.singular and not quiet:
+        print(
+            "pgfast: a matrix of scores was singular, and was damped until it wasn't: --damping sets by how much at "
+            "least.",
+            file=sys.stderr,
+        )
 
 
 def check_threads(threads: int | None) -> None:

@@ -27,13 +27,20 @@ from pgfast.kernels.statistics import (
     merge_stats,
 )
 from pgfast.kernels.step_sizes import Constant, Unbounded, squared_norm
-from pgfast.protocol import change, correction, expand, prepare, scale, shorten
+from pgfast.protocol import change, correction, expand, prepare, refine, scale, shorten
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
 
 
+class Unrefined(NamedTuple):
+    """θ moves along the gradient as it was summed up."""
+
+
+UNREFINED = Unrefined()
+
+
 class Optimisation(NamedTuple):
-    """Step rule and step sizes of policy and value function."""
+    """Step rule and step sizes of policy and value function, and what is made of a gradient before the step."""
 
     rule: Any
     lr: float
@@ -41,14 +48,16 @@ class Optimisation(NamedTuple):
     batch: int  # episodes per update
     schedule: Any = Constant()  # of both step sizes
     bound: Any = Unbounded()  # on the norm of a gradient: of the policy's, and of the value function's
+    refinement: Any = UNREFINED
 
 
 class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
     lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of X_t, the number from which returns
-    are tallied as differences, the steps in the running mean, the updates made, and the episodes they learned from."""
+    are tallied as differences, the steps in the running mean, the updates made, the episodes they learned from, and
+    what refines gradients keeps from batch to batch (E)."""
 
-    runs: Any  # float64 (K, 3 P + 3 V + Q + 7, and what fills the last cache line)
+    runs: Any  # float64 (K, 3 P + 3 V + Q + 7 + E, and what fills the last cache line)
     flat: Any  # the same numbers, one-dimensional
     clock: Any  # int64 (K, 8): episodes, steps, updates; the episode at which θ stopped being finite, or −1; the end
     log: Any  # float64 (K, W, N_STATS)
@@ -61,11 +70,12 @@ class Learner(NamedTuple):
     reference_at: int
     played_at: int
     updates_at: int
+    kept_at: int
 
 
 class Room(NamedTuple):
-    """Scratch of one update: gradient (P), candidate for θ or w, value gradient (V), preferences (A); and the ranges of
-    θ that it can move, as `pgfast.kernels.accounts.find_spans` gives them."""
+    """Scratch of one update: gradient (P), candidate for θ or w, value gradient (V), preferences (A), what refining the
+    gradient takes; and the ranges of θ that it can move, as `pgfast.kernels.accounts.find_spans` gives them."""
 
     numbers: Any  # float64
     spans: Any  # int64 (at least 2, 2)
@@ -74,14 +84,15 @@ class Room(NamedTuple):
     trial_at: int
     value_at: int
     preferences_at: int
+    scratch_at: int
 
 
-def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int) -> Learner:
+def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int, n_kept: int = 0) -> Learner:
     """Runs that start from `theta` (K, P), nothing prepared yet."""
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
     decays_at = prepared_at + n_prepared
-    runs = make_rows(k, decays_at + 7)
+    runs = make_rows(k, decays_at + 7 + n_kept)
     runs[:, :p] = theta
     runs[:, decays_at : decays_at + 2] = 1.0
     clock = make_rows(k, 5, np.int64)
@@ -89,6 +100,7 @@ def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: i
     return Learner(
         runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights,
         weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4, decays_at + 5,
+        decays_at + 7,
     )  # fmt: skip
 
 
@@ -99,13 +111,14 @@ def make_log(runs: int, rows: int) -> np.ndarray:
     return log
 
 
-def make_room(n_theta: int, n_weights: int, n_actions: int, n_states: int = 0) -> Room:
+def make_room(n_theta: int, n_weights: int, n_actions: int, n_states: int = 0, scratch: int = 0) -> Room:
     """Room for one update at a time; `n_states` of a table. Its spans are all of θ."""
     most = max(n_theta, n_weights)
+    end = n_theta + most + n_weights + n_actions
     room = Room(
-        np.zeros(n_theta + most + n_weights + n_actions), np.zeros((max(1, n_states) + 1, 2), np.int64),
+        np.zeros(end + scratch), np.zeros((max(1, n_states) + 1, 2), np.int64),
         np.zeros(LANES, np.int64), np.zeros((n_actions + 2, LANES)),
-        n_theta, n_theta + most, n_theta + most + n_weights,
+        n_theta, n_theta + most, n_theta + most + n_weights, end,
     )  # fmt: skip
     span_everything(room, n_theta)
     return room
@@ -207,6 +220,7 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     if algorithm.leaves_one_out == 1:
         leave_one_out(accounts, a, spans)
     expand(policy, algorithm, learner, run, accounts, a, room)
+    refine(optimisation.refinement, policy, algorithm, optimisation, learner, accounts, a, run, room)
     norm = 0.0
     for k in range(1, spans[0, 0] + 1):
         for r in range(spans[k, 0], spans[k, 1]):

@@ -14,8 +14,9 @@ import numpy as np
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
 from pgfast.kernels.accounts import see
 from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, RUNNING, TURN, Field, settle, smaller
-from pgfast.kernels.learner import update
+from pgfast.kernels.learner import UNREFINED, update
 from pgfast.kernels.statistics import CREDITED
+from pgfast.protocol import sum_episode
 
 _LANES, _ONE, _BITS = np.uint64(LANES), np.uint64(1), np.uint64(LANES.bit_length() - 1)
 
@@ -197,6 +198,7 @@ class Table(NamedTuple):
     index: Any  # uint32 (T L,): s A + a
     reward: Any  # float64 (T L,): of steps that weren't an episode's last; zeros in rows without any
     written: Any  # uint8 (T,): 1 for a row of rewards that has others than zeros
+    refinement: Any = UNREFINED
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made; 1 when the ring is full."""
@@ -226,6 +228,7 @@ class Table(NamedTuple):
     def end(self, algorithm, learner, w, accounts, account, i):
         """Episode's end in lane i: go back over it and add w_t δ_t to C."""
         m, sums = w.memory, accounts.sums
+        sum_episode(self.refinement, self, algorithm, learner, w, accounts, account, i)
         value = m.value[i] if algorithm.baseline == 1 else 0.0
         if m.early[i] == 0 and m.last[i] == 0.0 and value == 0.0 and accounts.counts == 0 and algorithm.fits_value == 0:
             return  # every δ_t is 0
@@ -261,14 +264,14 @@ class Table(NamedTuple):
     def grown(self, gamma, turn):
         """The same ring with twice as many turns; `turn` is the next one."""
         size = len(self.powers)
-        ring = make_table(self.n_states, self.n_actions, gamma, 2 * size)
+        ring = make_table(self.n_states, self.n_actions, gamma, 2 * size, self.refinement)
         turns = np.arange(turn - size, turn)
         for new, old in ((ring.index, self.index), (ring.reward, self.reward), (ring.written, self.written)):
             new.reshape(2 * size, -1)[turns % (2 * size)] = old.reshape(size, -1)[turns % size]
         return type(self)(*ring)
 
 
-def make_table(n_states: int, n_actions: int, gamma: float, capacity: int) -> Table:
+def make_table(n_states: int, n_actions: int, gamma: float, capacity: int, refinement: Any = UNREFINED) -> Table:
     """An empty ring of `capacity` turns, rounded up to a power of two."""
     capacity = 1 << (capacity - 1).bit_length()
     powers = gamma ** np.arange(capacity, dtype=float)
@@ -281,4 +284,5 @@ def make_table(n_states: int, n_actions: int, gamma: float, capacity: int) -> Ta
         index=np.zeros(capacity * LANES, np.uint32),
         reward=np.zeros(capacity * LANES),
         written=np.zeros(capacity, np.uint8),
+        refinement=refinement,
     )

@@ -17,10 +17,11 @@ import numpy as np
 
 from pgfast.compiler import LANES, fma, inlined, lane_kernel, leaf, short, wide
 from pgfast.kernels.lanes import CHANGED, DOUBLE, SINGLE, Field, Precision, settle_lane
+from pgfast.kernels.learner import UNREFINED
 from pgfast.kernels.statistics import CREDITED
 from pgfast.kernels.trace_updates import end_episodes, follow_means, remainder, update_lanes
 from pgfast.policies.softmax import SMALL, fit
-from pgfast.protocol import score, weigh_entropy
+from pgfast.protocol import forget_sums, move_sums, score, sum_episode, sum_step, weigh_entropy
 
 
 class Sizes(NamedTuple):
@@ -52,8 +53,8 @@ def preference_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field
     return [(name, precision.real, (*shape, LANES)) for name, shape in shapes.items()]
 
 
-def trace_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
-    """What the forward estimator needs."""
+def trace_fields(sizes: Sizes, precision: Precision = DOUBLE, moments: tuple[int, ...] = (0, LANES)) -> list[Field]:
+    """What the forward estimator needs, and what refines its gradient."""
     doubled = 1 if precision is SINGLE else 0  # parameters are then the sum of two float32s, as good as a double
     rows, parameters, values = sizes.rows, sizes.parameters, sizes.values
     own: dict[str, tuple[int, ...]] = {
@@ -92,6 +93,7 @@ def trace_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
         *[(name, precision.real, (*shape, LANES)) for name, shape in own.items()],
         ("updates", "f8", (LANES,)),  # made by the run,
         ("learned", "f8", (LANES,)),  # and the episodes they learned from
+        ("moments", precision.real, moments),
     ]
 
 
@@ -203,6 +205,7 @@ class Traces(NamedTuple):
     """The forward estimator; all that it remembers stands in the workspace, but for a ring of the last steps."""
 
     ring: Any  # (n, R + V, L): empty where none are remembered
+    refinement: Any = UNREFINED
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made."""
@@ -216,6 +219,7 @@ class Traces(NamedTuple):
             zero(n, m.q)
             weigh_entropy(policy, n, algorithm.entropy, lanes, m)
             add_scores(n, policy, m.q, m, m.g)
+        sum_step(self.refinement, policy, n, w)
         return 0, waiting
 
     def begin(self, w, i):
@@ -241,6 +245,7 @@ class Traces(NamedTuple):
         m.total[i] = 0.0
         m.batch_steps[i] = 0.0
         m.batch_credit[i] = 0.0
+        forget_sums(self.refinement, w, i)
 
     def load(self, learner, w, i, run):
         """Give lane i the parameters of a run."""
@@ -295,6 +300,7 @@ class Traces(NamedTuple):
     def end(self, algorithm, learner, w, accounts, account, i):
         """Episode's end in lane i: the whole return meets the summed scores; all sums go to the account, in double."""
         m, total = w.memory, wide(w.lanes.returns[1, i])
+        sum_episode(self.refinement, self, algorithm, learner, w, accounts, account, i)
         credited = total * (w.lanes.counter[0, i] * 1.0 - 1.0) if algorithm.whole_return == 1 else wide(m.credited[i])
         accounts.sums[account, accounts.stats_at + CREDITED] += credited
         if algorithm.whole_return == 1:
@@ -339,6 +345,7 @@ class Traces(NamedTuple):
         m.learned[target] = m.learned[source]
         m.batch_steps[target] = m.batch_steps[source]
         m.batch_credit[target] = m.batch_credit[source]
+        move_sums(self.refinement, w, source, target)
 
     def end_lanes(self, policy, algorithm, optimisation, learner, accounts, n, w, room, updates):
         """Where lanes are runs: ends of episodes, and updates where a batch is complete; 0 when some θ would have
@@ -354,6 +361,6 @@ class Traces(NamedTuple):
         return good
 
 
-def make_traces() -> Traces:
+def make_traces(refinement: Any) -> Traces:
     """Of returns: no step is remembered."""
-    return Traces(np.zeros((0, 0, LANES)))
+    return Traces(np.zeros((0, 0, LANES)), refinement)

@@ -122,6 +122,28 @@ class LinearSoftmax(NamedTuple):
     def see_values(self, env, like, n, w):
         write(self.features, env, n, like, w, w.memory.v)
 
+    def unfold(self, i, r, rows):
+        """What the gradient's rows in lane i are by parameter r."""
+        last = rows.shape[0]
+        if r < last:
+            return cool(self.link, rows[r, i])
+        total = 0.0
+        for k in range(r - last, last, self.features.n_features):
+            total -= cool(self.link, rows[k, i])
+        return total
+
+    def lift(self, rows, x, numbers):
+        """numbers[:P] = the least change of θ whose differences to the last action's, divided by τ, are
+        numbers[x], …: it has a mean of 0 over the actions."""
+        d, unit = self.features.n_features, cool(self.link, 1.0)
+        for k in range(d):
+            mean = 0.0
+            for r in range(k, rows, d):
+                mean += numbers[x + r] / self.n_actions
+            for r in range(k, rows, d):
+                numbers[r] = (numbers[x + r] - mean) / unit
+            numbers[rows + k] = -mean / unit
+
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)

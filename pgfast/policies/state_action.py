@@ -94,6 +94,13 @@ class StateActionSoftmax(NamedTuple):
     def see_values(self, env, like, n, w):
         write(self.value_features, env, n, like, w, w.memory.v)
 
+    def unfold(self, i, r, rows):
+        return cool(self.link, rows[r, i])
+
+    def lift(self, rows, x, numbers):
+        for r in range(rows):
+            numbers[r] = numbers[x + r] / cool(self.link, 1.0)
+
     def weigh_entropy(self, n, scale, lanes, m):
         """The coefficients of scale · w_t ∇H, added to ``m.q``."""
         entropy_coefficients(n, scale, lanes.weight, lanes.action, m.c, m.peak, m.q)
