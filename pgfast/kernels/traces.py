@@ -368,6 +368,6 @@ class Traces(NamedTuple):
         return good
 
 
-def make_traces(refinement: Any) -> Traces:
+def make_traces(refinement: Any = UNREFINED) -> Traces:
     """Of returns: no step is remembered."""
     return Traces(np.zeros((0, 0, LANES)), refinement)
