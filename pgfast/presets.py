@@ -90,6 +90,8 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
         "episodes": 1_000,
     },
     ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0},
+    ("CartPole-v1", "ppo"): {"lam": 1.0, "lr": 0.02},
+    ("CartPole-v1", "trpo"): {"lam": 1.0, "max_kl": 0.003, "batch": 64},
 }
 
 

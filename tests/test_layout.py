@@ -36,7 +36,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["state_features"],
     ["models", "players"],
     ["refinements"],
-    ["memories"],
+    ["batch_records", "memories"],
     ["beginning", "curves", "inference", "storage", "training"],
     ["exact"],
     ["exact_training"],
