@@ -45,7 +45,7 @@ class OutsideJob(Job):
         self.threads = 1
         if self.by_runs is None:
             self.by_runs = self.problem.in_loop or (
-                self.runs > self.problem.optimisation.batch and self.problem.refinement.plain
+                self.runs > self.problem.optimisation.batch and not self.problem.by_batches
             )
         super().__post_init__()
         self.kernel = exchange_in_runs if self.by_runs else exchange_in_batches

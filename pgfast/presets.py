@@ -108,6 +108,8 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
         "episodes": 20_000,
     },
     ("MountainCar-v0", "pgpe"): {"features": "fourier", "feature_parameters": {"order": 2}, "lr": 0.1},
+    ("CartPole-v1", "ppo"): {"lam": 1.0, "lr": 0.02},
+    ("CartPole-v1", "trpo"): {"lam": 1.0, "max_kl": 0.003, "batch": 64},
 }
 
 

@@ -64,7 +64,7 @@ class Settings:
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     damping: Annotated[float, Ge(0.0)] = _choice(
-        1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal."
+        1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal; with trpo, λI."
     )
     solver: Literal["cholesky", "cg"] = _choice("cholesky", "How its systems are solved; cg: conjugate gradients.")
     max_kl: Annotated[float, Ge(0.0)] = _choice(
@@ -86,6 +86,11 @@ class Settings:
     momentum: Fraction = _choice(0.9, "β₁ of momentum and adam.")
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")
+    clip: Annotated[float, Gt(0.0), Lt(1.0)] = _choice(0.2, "How far the ratio of probabilities may leave 1.")
+    epochs: Count = _choice(1, "How often a batch is gone over.")
+    minibatches: Count = _choice(1, "Updates of an epoch.")
+    normalise_advantages: bool = _choice(True, "Give a batch's advantages mean 0 and standard deviation 1.")
+    cg_iterations: Count = _choice(10, "Iterations of conjugate gradients.")
     theta0: list[float] | float | None = _choice(
         None, "First θ: a number for all, or a list of them; 0 if not given, 1 for an escort policy."
     )

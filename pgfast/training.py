@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.algorithms.actor_critic import ActorCritic
+from pgfast.batch_records import longer_record, make_record, recording_workspace
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
@@ -77,6 +78,16 @@ class Problem:
         return self.at_once and bool(self.algorithm.continues)
 
     @property
+    def passes(self) -> int:
+        """Over a batch, at most; where there are several it is written down."""
+        return int(getattr(self.algorithm, "passes", 1))
+
+    @property
+    def by_batches(self) -> bool:
+        """Has it no form in which lanes are runs?"""
+        return self.passes > 1 or not self.refinement.plain
+
+    @property
     def counts(self) -> bool:
         """Are the scores of a batch summed beside its gradient?"""
         more = self.algorithm.entropy != 0.0 or not self.refinement.plain
@@ -116,7 +127,7 @@ def default_threads() -> int:
 
 def chooses_runs(problem: Problem, runs: int) -> bool:
     """Whether lanes are runs; it depends on the configuration only, never on the machine."""
-    if not problem.refinement.plain:
+    if problem.by_batches:
         return False
     few_rows = problem.model.n_rows * LANES <= 2**22
     return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
@@ -168,6 +179,7 @@ class Job:
         if self.by_runs:
             width = min(LANES, -(-tasks // self.threads))
             self.plan = self.plan._replace(width=width)
+        self.record = self._record() if self.problem.passes > 1 else None
         self.shared = None if self.by_runs else self._accounts(self.plan.runs * self._blocks())
 
     def _blocks(self) -> int:
@@ -192,6 +204,7 @@ class Job:
             sharing=precision.numbers // (1 if problem.traits.paired else 2),
             runs=self.runs,
             copies=copies,
+            passes=problem.passes if self.learn else 1,
             batch=batch if self.learn or not self.by_runs else 2**40,
             block=-(-batch // blocks),
             width=min(LANES, max(LANES // 2, -(-batch // blocks) // EPISODES_OF_A_LANE)),
@@ -221,16 +234,35 @@ class Job:
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False)
         moments = problem.refinement.moments
-        lists = model.row > 0 and model.n_rows > LISTS_FROM and not problem.in_loop and moments == 0
+        marked = not problem.in_loop and moments == 0 and problem.passes == 1
+        lists = model.row > 0 and model.n_rows > LISTS_FROM and marked
         return make_accounts(count, model.n_rows, problem.values, problem.counts, model.row, lists, moments)
 
+    def _record(self) -> Any:
+        """Where all threads write down a batch."""
+        problem, episodes = self.problem, -(-self.plan.block // self.plan.width)
+        capacity = episodes * min(FIRST_TAPE, problem.traits.max_steps) + 2 * MOST_SHARING if self.learn else 1
+        tasks = self.plan.runs * self._blocks()
+        return make_record(problem.model, problem.algorithm, problem.values, tasks, self.plan.runs, capacity)
+
     def _worker(self) -> Worker:
+        if self.record is not None:
+            return self._recording_worker()
         problem, model = self.problem, self.problem.model
         capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
         return Worker(
             *room_for_lanes(problem, capacity, self.learn),
             make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states, problem.refinement.scratch),
             self.shared if self.shared is not None else self._accounts(LANES),
+        )
+
+    def _recording_worker(self) -> Worker:
+        problem, model = self.problem, self.problem.model
+        return Worker(
+            recording_workspace(model, problem.traits.like, problem.values),
+            self.record,
+            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
+            self.shared,
         )
 
     def _arguments(self, worker: Worker, budget: int) -> tuple[Any, ...]:
@@ -279,13 +311,22 @@ class Job:
             for worker in self.workers:
                 worker.workspace.lanes.control[FAULT] = 0
             raise outside(self.problem.traits)
-        for worker, status in zip(self.workers, statuses, strict=True):
-            if status == TAPE_FULL:
-                turn = int(worker.workspace.lanes.control[TURN])
-                worker.memory = worker.memory.grown(self.problem.algorithm.gamma, turn)
+        self._make_room(statuses)
         self.finished = all(s == FINISHED for s in statuses)
         growth = min(MOST_GROWTH, CALL_SECONDS / max(taken, 1e-6))
         self.budget = max(64, min(2**22, int(self.budget * growth)))
+
+    def _make_room(self, statuses: list[int]) -> None:
+        """Longer tapes for the workers whose own is full; of a record, which all share, for all."""
+        gamma = self.problem.algorithm.gamma
+        if self.record is not None and TAPE_FULL in statuses:
+            self.record = longer_record(self.record)
+            for worker in self.workers:
+                worker.memory = self.record
+            return
+        for worker, status in zip(self.workers, statuses, strict=True):
+            if status == TAPE_FULL:
+                worker.memory = worker.memory.grown(gamma, int(worker.workspace.lanes.control[TURN]))
 
     def _call(self, worker: Worker) -> int:
         try:

@@ -12,7 +12,9 @@ from pgfast.algorithms.gpomdp import GPOMDP
 from pgfast.algorithms.gradient_bandit import GRADIENT_BANDIT
 from pgfast.algorithms.natural import NATURAL
 from pgfast.algorithms.pgpe import PGPE
+from pgfast.algorithms.ppo import PPO
 from pgfast.algorithms.reinforce import REINFORCE
+from pgfast.algorithms.trpo import TRPO
 from pgfast.errors import unknown
 from pgfast.settings import Settings
 
@@ -27,6 +29,8 @@ ALGORITHMS: dict[str, Algorithm] = {
     "gpomdp": GPOMDP,
     "natural": NATURAL,
     "enac": ENAC,
+    "ppo": PPO,
+    "trpo": TRPO,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

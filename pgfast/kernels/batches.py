@@ -3,6 +3,9 @@
 A batch is cut into blocks, threads take blocks in order, and whoever finishes the last one makes the update; block sums
 are added in block order, so the result doesn't depend on who played what. Several runs share the threads.
 
+A phase is a pass over a batch: the first plays it, and for most algorithms there is no other. Where it has been written
+down (`pgfast.kernels.passes`), it can be gone over again, in the same blocks.
+
 A call returns after about `budget` turns (steps of all lanes in lockstep), so that the caller can show progress, take a
 checkpoint or stop; a later call goes on from the workspace as if nothing had happened.
 """
@@ -23,6 +26,7 @@ from pgfast.compiler import (
     kernel,
     lane_kernel,
     leaf,
+    optional_hook,
     routine,
     wide,
     yield_processor,
@@ -44,7 +48,18 @@ from pgfast.kernels.lanes import (
     turn,
 )
 from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
-from pgfast.kernels.plan import AGAIN, DONE, FINISHED, STOP, TICKET, is_time_to_return, reason
+from pgfast.kernels.plan import (
+    AGAIN,
+    BATCH_OVER,
+    BROKEN,
+    DONE,
+    FINISHED,
+    PASS_OVER,
+    STOP,
+    TICKET,
+    is_time_to_return,
+    reason,
+)
 from pgfast.kernels.starts import begin_anywhere, begin_episode, begin_next
 from pgfast.kernels.statistics import ENTROPY, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, end, load, move
@@ -56,8 +71,8 @@ _SPINS = 256
 
 @leaf
 def blocks_of_phase(plan, phase):
-    """(first episode, episodes, blocks) of the phase-th batch of this plan; no episodes when all are done."""
-    first = plan.first_episode + phase * plan.batch
+    """(first episode, episodes, blocks) of the batch that a phase goes over; no episodes when all are done."""
+    first = plan.first_episode + phase // plan.passes * plan.batch
     left = plan.last_episode - first
     count = smaller(plan.batch, left if left > 0 else 0)
     return first, count, (count + plan.block - 1) // plan.block
@@ -146,11 +161,9 @@ def open_block(env, like, plan, learner, accounts, w, memory, task, phase):
     run, block = task // blocks, task % blocks
     start = first + block * plan.block
     stop = smaller(start + plan.block, first + count)
-    clear_account(accounts, task)
     accounts.sums[task, accounts.stats_at + REFERENCE] = learner.runs[run, learner.reference_at]
+    open_task(memory, task)
     control = w.lanes.control
-    control[TASK] = task
-    control[PHASE] = phase
     control[FIRST_EPISODE] = start
     control[NEXT_EPISODE] = start
     control[LAST_EPISODE] = stop
@@ -160,29 +173,66 @@ def open_block(env, like, plan, learner, accounts, w, memory, task, phase):
     control[ACTIVE] = width
 
 
+@leaf
+def nothing_to_open(memory, task):
+    """A block's episodes are remembered by those who play them."""
+
+
+@routine
+def nothing_to_go_over(memory, policy, algorithm, learner, accounts, w, task, run, number):
+    """A batch that isn't written down is played, and that is all."""
+
+
+@routine
+def update_once(memory, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number):
+    """A batch that isn't written down gives one update."""
+    good = True
+    if plan.learn == 1:
+        good = update(policy, algorithm, optimisation, learner, accounts, a, run, room)
+        follow_mean(algorithm, learner, run, accounts.sums, a, accounts.stats_at)
+    note(plan, learner, accounts.sums, a, accounts.stats_at, run, run)
+    return BATCH_OVER if good else BROKEN
+
+
+open_task = optional_hook("open_task", nothing_to_open)
+go_over = optional_hook("go_over", nothing_to_go_over)
+conclude = optional_hook("conclude", update_once)
+
+
 @inlined
-def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team):
-    """A block is done; when it is the last of its batch, update every run and open the next batch to all threads. A run
-    whose θ would stop being finite fails, and keeps its last good θ; after the last of them there is no next batch."""
+def open_task_of(env, like, policy, algorithm, plan, learner, accounts, w, memory, task, phase):
+    """Play a block, or go over it once more."""
+    run, number = task // blocks_of_phase(plan, phase)[2], phase % plan.passes
+    clear_account(accounts, task)
+    w.lanes.control[TASK] = task
+    w.lanes.control[PHASE] = phase
+    if number == 0:
+        open_block(env, like, plan, learner, accounts, w, memory, task, phase)
+    elif learner.clock[run, FAILED] < 0:
+        go_over(memory, policy, algorithm, learner, accounts, w, task, run, number)
+
+
+@inlined
+def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team):
+    """A block is done; when it is the last of its phase, conclude the pass of every run, and open another or the next
+    batch to all threads. A run whose θ would stop being finite fails, and keeps its last good θ; after the last of them
+    there is no next batch."""
     phase = w.lanes.control[PHASE]
     w.lanes.control[TASK] = -1
     _, _, blocks = blocks_of_phase(plan, phase)
     if atomic_add(team, DONE, 1) + 1 < blocks * plan.runs:
         return
-    following = (plan.last_episode - plan.first_episode) // plan.batch + 1
+    batch, number = phase // plan.passes, phase % plan.passes
+    following = ((plan.last_episode - plan.first_episode) // plan.batch + 1) * plan.passes
     for run in range(plan.runs):
         if learner.clock[run, FAILED] < 0:
-            account = run * blocks
-            fold(accounts, account, account + 1, account + blocks)
-            good = True
-            if plan.learn == 1:
-                good = update(policy, algorithm, optimisation, learner, accounts, account, run, room)
-                follow_mean(algorithm, learner, run, accounts.sums, account, accounts.stats_at)
-            note(plan, learner, accounts.sums, account, accounts.stats_at, run, run)
-            if good:
-                following = phase + 1
-            else:
+            a = run * blocks
+            fold(accounts, a, a + 1, a + blocks)
+            then = conclude(memory, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number)
+            if then == BROKEN:
                 learner.clock[run, FAILED] = learner.clock[run, EPISODES]
+            else:
+                following = smaller(following, phase + 1 if then == PASS_OVER else (batch + 1) * plan.passes)
     atomic_store(team, DONE, 0)
     atomic_store(team, TICKET, following << _PHASE_BITS)
 
@@ -201,7 +251,7 @@ def wait_for_phase(team, phase):
 
 
 @routine
-def take_block(env, like, plan, learner, accounts, w, memory, team):
+def take_block(env, like, policy, algorithm, plan, learner, accounts, w, memory, team):
     """Open the next block that no thread has taken; FINISHED after the last batch, AGAIN when asked to stop."""
     while True:
         ticket = atomic_add(team, TICKET, 1)
@@ -210,7 +260,7 @@ def take_block(env, like, plan, learner, accounts, w, memory, team):
         if count == 0:
             return FINISHED
         if task < blocks * plan.runs:
-            open_block(env, like, plan, learner, accounts, w, memory, task, phase)
+            open_task_of(env, like, policy, algorithm, plan, learner, accounts, w, memory, task, phase)
             return -1
         if not wait_for_phase(team, phase):
             return AGAIN
@@ -234,8 +284,8 @@ def open_work(env, like, policy, algorithm, optimisation, plan, learner, account
     control = w.lanes.control
     while control[TASK] < 0 or control[ACTIVE] == 0:
         if control[TASK] >= 0:
-            close_block(policy, algorithm, optimisation, plan, learner, accounts, w, room, team)
-        status = take_block(env, like, plan, learner, accounts, w, memory, team)
+            close_block(policy, algorithm, optimisation, plan, learner, accounts, w, memory, room, team)
+        status = take_block(env, like, policy, algorithm, plan, learner, accounts, w, memory, team)
         if status >= 0:
             return status
     return -1

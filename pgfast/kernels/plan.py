@@ -11,6 +11,10 @@ from pgfast.compiler import atomic_load, atomic_store, leaf
 from pgfast.kernels.lanes import FAULT
 
 FINISHED, AGAIN, TAPE_FULL, OUTSIDE = range(4)  # what a call returns
+PASS_OVER, BATCH_OVER, BROKEN = range(
+    3
+)  # what a pass over a batch leads to: another, the next batch, or, where θ would
+# stop being finite, the end of a run
 TICKET, DONE, STOP = 0, 8, 16  # entries of `team`, each on a cache line of its own
 
 
@@ -24,6 +28,7 @@ class Plan(NamedTuple):
     runs: int
     copies: int  # slots per run: how many lanes play episodes of one run (1 when learning)
     batch: int  # episodes per update
+    passes: int  # over a batch, at most; the first plays it
     block: int  # episodes per block
     width: int  # lanes of a block, or of a thread's share of the slots
     first_episode: int

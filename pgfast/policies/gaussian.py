@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from pgfast.compiler import fma, lane_kernel, leaf
 from pgfast.policies.linear import copy_rows
 from pgfast.policies.softmax import SMALL, finite, fit
+from pgfast.policies.taken import divergence_of_reals, judge_reals, write_log
 from pgfast.protocol import into_box, write
 from pgfast.vmath import exp
 
@@ -198,6 +199,22 @@ class LinearGaussian(NamedTuple):
             runs[run, at + size * d + size + k] = finite(exp(-rho) / self.first.std0[k])
             entropy += rho
         runs[run, at + size * d + 2 * size] = finite(entropy)
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        m = w.memory
+        size, d = m.drawn.shape[0], m.x.shape[0]
+        for k in range(size):
+            write_product(n, k, k, self.first.middle[k], m.theta, m.x, m.p)
+            write_log(n, m.theta[size * d + k], m.p[size + k])
+        judge_reals(n, w.lanes, m)
+
+    def diverge(self, n, m):
+        divergence_of_reals(n, m)
+
+    def along(self, direction, r):
+        """Entry r of a direction of θ, of which scores have all rows."""
+        return direction[r]
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

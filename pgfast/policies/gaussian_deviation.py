@@ -14,8 +14,9 @@ from pgfast.compiler import fma, lane_kernel
 from pgfast.policies.gaussian import First, take_mean, weigh_deviations, write_product
 from pgfast.policies.linear import copy_rows
 from pgfast.policies.softmax import finite, fit
+from pgfast.policies.taken import divergence_of_reals, judge_reals
 from pgfast.protocol import into_box, write
-from pgfast.vmath import exp
+from pgfast.vmath import exp, log
 
 
 @lane_kernel
@@ -108,6 +109,22 @@ class DeviationGaussian(NamedTuple):
     def prepare(self, learner, run, room):
         for r in range(learner.n_theta):
             learner.runs[run, learner.prepared_at + r] = learner.runs[run, r]
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        m = w.memory
+        size = m.drawn.shape[0]
+        for k in range(size):
+            write_product(n, 2 * k, k, self.first.middle[k], m.theta, m.x, m.p)
+            write_product(n, 2 * k + 1, size + k, log(self.first.std0[k]), m.theta, m.x, m.p)
+        judge_reals(n, w.lanes, m)
+
+    def diverge(self, n, m):
+        divergence_of_reals(n, m)
+
+    def along(self, direction, r):
+        """As of `LinearGaussian`."""
+        return direction[r]
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

@@ -21,6 +21,7 @@ from pgfast.policies.softmax import (
     sigmoid_pair,
     unmarked,
 )
+from pgfast.policies.taken import divergence_of_choices, judge_choices
 from pgfast.protocol import cool, write
 
 
@@ -175,6 +176,19 @@ class LinearSoftmax(NamedTuple):
         for r in range(last):
             difference = learner.runs[run, r] - learner.runs[run, last + r % d]
             learner.runs[run, learner.prepared_at + r] = finite(cool(self.link, difference))
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        preferences(n, w.memory.theta, w.memory.x, w.memory.h)
+        judge_choices(n, w.lanes, w.memory)
+
+    def diverge(self, n, m):
+        divergence_of_choices(n, m)
+
+    def along(self, direction, r):
+        """Entry r of what a direction of θ means to the rows that scores have."""
+        d = self.features.n_features
+        return cool(self.link, direction[r] - direction[(self.n_actions - 1) * d + r % d])
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

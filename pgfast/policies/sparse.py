@@ -18,6 +18,7 @@ import numpy as np
 from pgfast.compiler import gather_kernel, lane_kernel, leaf
 from pgfast.policies.gaussian import First, copy_entropy, draw_actions, sum_entropy, weigh_deviations
 from pgfast.policies.softmax import choose, entropy_coefficients, finite, score_preferences, unmarked
+from pgfast.policies.taken import divergence_of_choices, divergence_of_reals, judge_choices, judge_reals, write_log
 from pgfast.protocol import activate, cool
 from pgfast.vmath import exp, times
 
@@ -44,10 +45,10 @@ def cool_preferences(n, link, h):
 
 
 @lane_kernel
-def add_number(n, x, row):
-    """row += x."""
+def add_number(n, x, source, row):
+    """row = source + x."""
     for i in range(n):
-        row[i] += x
+        row[i] = source[i] + x
 
 
 @leaf
@@ -127,6 +128,19 @@ class SparseSoftmax(NamedTuple):
     def prepare(self, learner, run, room):
         """Nothing is derived from θ."""
 
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        sum_rows(n, self.n_actions, learner.flat, w.memory)
+        cool_preferences(n, self.link, w.memory.h)
+        judge_choices(n, w.lanes, w.memory)
+
+    def diverge(self, n, m):
+        divergence_of_choices(n, m)
+
+    def along(self, direction, r):
+        """Entry r of what a direction of θ means to the sums."""
+        return cool(self.link, direction[r])
+
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room, and which entries those are."""
         size, h = self.n_actions, room.preferences_at
@@ -150,7 +164,7 @@ class SparseGaussian(NamedTuple):
         size = m.h.shape[0]
         find_active(self.features, env, n, like, w, size, learner)
         for k in range(size):
-            add_number(n, self.first.middle[k], m.h[k])
+            add_number(n, self.first.middle[k], m.h[k], m.h[k])
         draw_actions(n, deterministic, self.first, lanes, m)
         sum_entropy(n, lanes, m)
 
@@ -178,6 +192,23 @@ class SparseGaussian(NamedTuple):
             runs[run, at + size + k] = finite(exp(-rho) / self.first.std0[k])
             entropy += rho
         runs[run, at + 2 * size] = finite(entropy)
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        m = w.memory
+        size = m.drawn.shape[0]
+        sum_rows(n, size, learner.flat, m)
+        for k in range(size):
+            add_number(n, self.first.middle[k], m.h[k], m.p[k])
+            write_log(n, m.theta[k], m.p[size + k])
+        judge_reals(n, w.lanes, m)
+
+    def diverge(self, n, m):
+        divergence_of_reals(n, m)
+
+    def along(self, direction, r):
+        """As of `SparseSoftmax`."""
+        return direction[r]
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """As of `SparseSoftmax`."""

@@ -20,6 +20,7 @@ from pgfast.policies.softmax import (
     sigmoid_pair,
     unmarked,
 )
+from pgfast.policies.taken import divergence_of_choices, judge_choices
 from pgfast.protocol import cool, write, write_all
 
 TURN, CHANGED = 5, 9  # entries of ``lanes.control``: turns so far; 1 once θ of some lane is new
@@ -129,6 +130,18 @@ class StateActionSoftmax(NamedTuple):
     def prepare(self, learner, run, room):
         for r in range(learner.n_theta):
             learner.runs[run, learner.prepared_at + r] = finite(cool(self.link, learner.runs[run, r]))
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        preferences(n, w.memory.theta, w.memory.x, w.memory.h)
+        judge_choices(n, w.lanes, w.memory)
+
+    def diverge(self, n, m):
+        divergence_of_choices(n, m)
+
+    def along(self, direction, r):
+        """As of `LinearSoftmax`."""
+        return cool(self.link, direction[r])
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

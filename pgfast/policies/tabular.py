@@ -249,6 +249,14 @@ def row_stride(n_actions: int) -> int:
     return max(n_actions, 4)
 
 
+@gather_kernel
+def read_chances(n, pi, table, m):
+    """π of each lane's entry, and its ratio to what it was; π begins `pi` numbers after what lanes sample from."""
+    for i in range(n):
+        m.chance[i] = table[np.uint64(m.prepared_at[i] + pi + m.index[i])]
+        m.ratio[i] = m.chance[i] / m.before[i]
+
+
 class TabularSoftmax(NamedTuple):
     """π(a|s) ∝ exp h(s, a); with the link `Direct` exp θ[s, a] (Agarwal et al. 2021, section 2)."""
 
@@ -294,6 +302,10 @@ class TabularSoftmax(NamedTuple):
                     prepare_rows(self, count, learner, run, room)
                     count = 0
         prepare_rows(self, count, learner, run, room)
+
+    def judge(self, n, w, learner):
+        """Of actions taken before: see `pgfast.policies.taken`."""
+        read_chances(n, self.n_states * self.stride, learner.flat, w.memory)
 
     def tape_score(self, learner, run, memory, i, t, scale, entropy_scale, room):
         """scale ∇ log π + entropy_scale ∇H at step t of lane i's tape into the room; returns the entries it set."""

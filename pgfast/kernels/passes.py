@@ -1,0 +1,137 @@
+"""Passes over a batch that has been written down: what they all have in common.
+
+Pass 0 plays. Pass 1 looks back over every block: with δ_t = R_{t+1} + γ v̂(S_{t+1}) − v̂(S_t), and v̂ = 0 after an
+episode's last step, the advantages are A_t = δ_t + γλ A_{t+1} (Schulman, Moritz, Levine, Jordan & Abbeel 2016, equation
+16) and v̂(S_t) should be A_t + v̂(S_t). All later passes are the algorithm's (`pgfast.kernels.clipping`,
+`pgfast.kernels.trust`): blocks are summed up, and whoever finishes the last one decides what comes next.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+from __future__ import annotations
+
+from pgfast.compiler import LANES, busy_routine, lane_kernel, leaf, routine
+from pgfast.kernels.learner import EPISODES, UPDATES, note
+from pgfast.kernels.plan import BATCH_OVER, PASS_OVER
+from pgfast.kernels.statistics import COUNT, CREDITED, LENGTH, MOVES, NORM
+from pgfast.protocol import follow, judge, look_up_values, recall, remember, set_out, set_up, sum_up
+from pgfast.vmath import sqrt
+
+# rows of a page: 0 where nothing was done, 1, or 2 at an episode's end; the reward, once looked back at the advantage;
+# what v̂ should be; the action's chance at the time; then the policy's own
+STATUS, CREDIT, TARGET, CHANCE, OWN = range(5)
+ROW, SOURCE, GOAL = range(3)  # columns of `moves`
+X, RESIDUAL, DIRECTION, GRADIENT, OLD = range(5)  # of `vectors`
+VECTORS = 5
+FIRST, SECOND = CREDITED, NORM  # columns of an account's statistics in which a pass adds up two numbers
+# columns of a record's `state`: the batch's episodes and steps, what is subtracted from its advantages and what the
+# rest is multiplied with; the others are the algorithm's
+PLAYED, STEPS, SHIFT, SCALE, OWN_STATE = range(5)
+STATES = 12
+_TINY = 1e-8
+
+
+@lane_kernel
+def settle_advantages(n, gamma, decay, page, m):
+    """A_t and what v̂_t should be, from the step after, to the page; both summed up."""
+    for i in range(n):
+        goes_on, counts = m.status[i] == 1.0, m.status[i] > 0.0
+        following = m.following[i] if goes_on else 0.0
+        advantage = m.advantage[i] if goes_on else 0.0
+        advantage = m.credit[i] + gamma * following - m.estimate[i] + decay * advantage
+        page[CREDIT, i] = advantage if counts else 0.0
+        page[TARGET, i] = advantage + m.estimate[i] if counts else 0.0
+        page[CHANCE, i] = m.chance[i]
+        m.first[i] += advantage if counts else 0.0
+        m.second[i] += advantage * advantage if counts else 0.0
+        m.advantage[i] = advantage if counts else m.advantage[i]
+        m.following[i] = m.estimate[i] if counts else m.following[i]
+
+
+@leaf
+def take_back(record, task, row, left, m):
+    """Lanes that took another's place after turn `row` give back what they know of the step after; how many moves are
+    left before that."""
+    while left > 0 and record.moves[task, left, ROW] > row:
+        source, target = record.moves[task, left, SOURCE], record.moves[task, left, GOAL]
+        m.advantage[source] = m.advantage[target]
+        m.following[source] = m.following[target]
+        left -= 1
+    return left
+
+
+@leaf
+def clear_sums(m):
+    for i in range(LANES):
+        m.first[i] = 0.0
+        m.second[i] = 0.0
+
+
+@leaf
+def hand_in_sums(accounts, account, m):
+    """The two sums of all lanes to an account, in order."""
+    for i in range(LANES):
+        accounts.sums[account, accounts.stats_at + FIRST] += m.first[i]
+        accounts.sums[account, accounts.stats_at + SECOND] += m.second[i]
+
+
+@busy_routine
+def look_back(record, policy, algorithm, learner, accounts, w, task, run):
+    """The advantages of a block, from its last turn to its first."""
+    m = w.memory
+    left = record.moves[task, 0, 0]
+    for i in range(LANES):
+        m.advantage[i] = 0.0
+        m.following[i] = 0.0
+    for row in range(record.rows[task] - 1, -1, -1):
+        left = take_back(record, task, row, left, m)
+        n, page = record.widths[task, row], record.pages[task, row]
+        recall(record, n, page, record.marks[task, row], w)
+        judge(policy, n, w, learner)
+        look_up_values(record, n, learner, run, w)
+        remember(record, n, page, w)
+        settle_advantages(n, algorithm.gamma, algorithm.gamma * algorithm.lam, page, m)
+
+
+@busy_routine
+def go_over_block(record, policy, algorithm, learner, accounts, w, task, run, number):
+    """A pass over a block, its sums to its account."""
+    set_up(record, policy, learner, w, run)
+    clear_sums(w.memory)
+    if number == 1:
+        look_back(record, policy, algorithm, learner, accounts, w, task, run)
+    else:
+        sum_up(record.method, record, policy, algorithm, learner, accounts, w, task, run, number)
+    hand_in_sums(accounts, task, w.memory)
+
+
+@leaf
+def standardise(algorithm, state, total, squares):
+    """What is done to advantages: nothing, or what makes their mean 0 and their standard deviation 1."""
+    mean = total / state[STEPS]
+    spread = sqrt(max(squares / state[STEPS] - mean * mean, 0.0))
+    state[SHIFT] = mean if algorithm.normalises == 1 else 0.0
+    state[SCALE] = 1.0 / (spread + _TINY) if algorithm.normalises == 1 else 1.0
+
+
+@routine
+def note_moves(plan, learner, run, norm):
+    """An update of θ, by a gradient of that squared norm, into clock and log."""
+    learner.clock[run, UPDATES] += 1
+    row = (learner.clock[run, EPISODES] - 1 - plan.log_origin) // plan.log_every
+    learner.log[run, row, NORM] += norm
+    learner.log[run, row, MOVES] += 1.0
+
+
+@routine
+def conclude_pass(record, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number):
+    """What follows from a pass, of a run whose sums are those of account `a`: see `pgfast.kernels.plan`."""
+    state, sums, at = record.state[run], accounts.sums, accounts.stats_at
+    if number == 0:
+        state[PLAYED], state[STEPS] = sums[a, at + COUNT], sums[a, at + LENGTH]
+        note(plan, learner, sums, a, at, run, run)
+        return PASS_OVER if plan.learn == 1 else BATCH_OVER
+    if number == 1:
+        standardise(algorithm, state, sums[a, at + FIRST], sums[a, at + SECOND])
+        set_out(record.method, record, policy, algorithm, learner, run)
+        return PASS_OVER
+    return follow(record.method, record, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number)
