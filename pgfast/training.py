@@ -70,7 +70,7 @@ class Problem:
     @property
     def has_one_schedule(self) -> bool:
         """Are lanes always runs, or always episodes of a batch?"""
-        return self.in_loop or self.at_once or not self.refinement.plain
+        return self.in_loop or self.at_once or self.by_batches
 
     @property
     def continues(self) -> bool:
