@@ -89,7 +89,13 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
         "lr_value": 0.05,
         "episodes": 1_000,
     },
-    ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0},
+    ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0, "bootstrap": True},
+    ("FrozenLake-v1", "a2c"): {"lam": 0.99, "lr_value": 0.02},
+    ("MountainCar-v0", "a2c"): {"lr_value": 1.0, "bootstrap": True},
+    **{
+        (name, "a2c"): {"bootstrap": True}
+        for name in ("AccessControl", "Acrobot-v1", "CliffWalking-v1", "Pendulum-v1", "Taxi-v4")
+    },
     ("CartPole-v1", "expected"): {  # whose q̂ has to tell where balancing is easy
         "features": "polynomial",
         "feature_parameters": {"degree": 3, "low": [-2.4, -3.0, -0.21, -3.0], "high": [2.4, 3.0, 0.21, 3.0]},

@@ -134,7 +134,15 @@ class Onward(gymnasium.Env):
 def test_values_of_last_observations_where_gymnasium_steps(policy, batch, plain):
     """A = 0.5 + γ v̂(1) − v̂(0)."""
     engine = Engine(
-        Onward, algorithm="a2c", policy=policy, gamma=0.9, optimizer="sgd", lr_value=0.5, batch=batch, episodes=batch
+        Onward,
+        algorithm="a2c",
+        bootstrap=True,
+        policy=policy,
+        gamma=0.9,
+        optimizer="sgd",
+        lr_value=0.5,
+        batch=batch,
+        episodes=batch,
     )
     at = engine._learner.weights_at
     engine._learner.runs[:, at : at + 2] = 2.0, 3.0
@@ -253,10 +261,11 @@ def test_what_does_not_go_together_is_said(settings, words):
         )
 
 
-def test_steps_take_the_place_of_a2cs_lambda():
+def test_what_is_chosen_takes_the_place_of_a2cs_own():
     chosen = Engine("FrozenLake-v1", algorithm="a2c", n_steps=5).settings
     assert (chosen.n_steps, chosen.lam) == (5, 1.0)
-    assert not Engine("FrozenLake-v1", algorithm="a2c", policy="timed").settings.bootstrap
+    assert Engine("CliffWalking-v1", algorithm="a2c").settings.bootstrap
+    assert not Engine("CliffWalking-v1", algorithm="a2c", policy="timed").settings.bootstrap
 
 
 def test_an_agent_does_not_learn_by_advantages():

@@ -14,7 +14,7 @@ A2C = Algorithm(
     "Advantage actor–critic in batches: GAE(λ), or n steps, with an entropy bonus",
     "Mnih et al. 2016; Schulman et al. 2016",
     make_reinforce,
-    defaults={"baseline": "value", "lam": 0.95, "bootstrap": True},
+    defaults={"baseline": "value", "lam": 0.95},
     own=OWN,
     fixed={
         "baseline": ("value", "v̂ is the critic"),
