@@ -17,6 +17,7 @@ REPLACING = {"lam": 0.9, "lam_value": 0.8, "replacing": True}
 CASES = {  # problem and settings: tables and sparse features, others
     "tabular": ("tabular", ONE_STEP),
     "tabular traces": ("tabular", DISCOUNTED),
+    "two actions": ("tabular", {**TRACES, "env": problems.random_mdp(n_actions=2), "theta0": 0.1}),
     "tabular replacing": ("tabular", REPLACING),
     "stones": ("stones", TRACES),
     "escort": ("escort", {**TRACES, "lr": 0.005}),
@@ -33,8 +34,8 @@ CASES = {  # problem and settings: tables and sparse features, others
     "squashed": ("squashed", {**DISCOUNTED, "lr": 0.001}),
     "linear in single precision": ("linear", {**TRACES, "precision": "float32"}),
 }
-CONTINUING = ["tabular traces", "stones", "tiles", "tiled raft", "linear traces", "raft"]
-COMPILED = [("linear", "actor-critic"), ("tabular traces", "actor-critic-continuing")]
+CONTINUING = ["two actions", "stones", "tiles", "tiled raft", "linear traces", "raft"]
+COMPILED = [("linear", "actor-critic"), ("two actions", "actor-critic-continuing")]  # and AccessControl's
 ALGORITHMS = {
     "actor-critic": {"gamma": 0.9},
     "actor-critic-continuing": {"gamma": 1.0, "lr_average": 0.02, "discount_factor": False},
