@@ -17,6 +17,7 @@ REPLACING = {"lam": 0.9, "lam_value": 0.8, "replacing": True}
 CASES = {  # problem and settings: tables and sparse features, others
     "tabular": ("tabular", ONE_STEP),
     "tabular traces": ("tabular", DISCOUNTED),
+    "two actions": ("tabular", {**TRACES, "env": problems.random_mdp(n_actions=2), "theta0": 0.1}),
     "tabular replacing": ("tabular", REPLACING),
     "stones": ("stones", TRACES),
     "escort": ("escort", {**TRACES, "lr": 0.005}),
@@ -25,20 +26,16 @@ CASES = {  # problem and settings: tables and sparse features, others
     "tiles": ("tiles", TRACES),
     "tiles replacing": ("tiles", {**REPLACING, "entropy": 0.1}),
     "tiled raft": ("tiled raft", {**TRACES, "lr": 0.001}),
-    "tiled raft replacing": ("tiled raft", {**REPLACING, "lr": 0.001}),
     "linear": ("linear", ONE_STEP),
     "linear traces": ("linear", {**DISCOUNTED, "optimizer": "adam", "lr": 0.01}),
-    "linear with temperature": ("tempered linear", TRACES),
     "features": ("features", TRACES),
-    "corridor": ("corridor", TRACES),
-    "one-hot": ("one-hot", TRACES),
-    "fourier": ("fourier", {**TRACES, "optimizer": "momentum", "lr": 0.01, "lr_value": 0.01}),
+    "one-hot": ("one-hot", {**TRACES, "optimizer": "momentum", "lr": 0.01, "lr_value": 0.01}),
     "raft": ("raft", {**TRACES, "lr": 0.003}),
     "squashed": ("squashed", {**DISCOUNTED, "lr": 0.001}),
     "linear in single precision": ("linear", {**TRACES, "precision": "float32"}),
 }
-CONTINUING = ["tabular traces", "stones", "tiles", "tiled raft", "linear traces", "raft", "timed"]
-COMPILED = [("linear", "actor-critic"), ("tabular traces", "actor-critic-continuing")]
+CONTINUING = ["two actions", "stones", "tiles", "tiled raft", "linear traces", "raft"]
+COMPILED = [("linear", "actor-critic"), ("two actions", "actor-critic-continuing")]  # and AccessControl's
 ALGORITHMS = {
     "actor-critic": {"gamma": 0.9},
     "actor-critic-continuing": {"gamma": 1.0, "lr_average": 0.02, "discount_factor": False},
@@ -48,7 +45,7 @@ ALGORITHMS = {
 def engine(name, algorithm="actor-critic", **changes):
     problem, settings = CASES[name]
     choices = {**problems.COMMON, **problems.PROBLEMS[problem], "baseline": "value", "batch": 1, **settings}
-    return Engine(**{**choices, "algorithm": algorithm, "runs": 3, "episodes": 5, **ALGORITHMS[algorithm], **changes})
+    return Engine(**{**choices, "algorithm": algorithm, "runs": 2, "episodes": 4, **ALGORITHMS[algorithm], **changes})
 
 
 def in_plain_python(fresh, monkeypatch):
@@ -67,8 +64,8 @@ def in_plain_python(fresh, monkeypatch):
 def test_kernels_do_what_the_book_says(name, algorithm, monkeypatch):
     learned = in_plain_python(engine(name, algorithm), monkeypatch)
     rtol, atol = (1e-4, 1e-5) if "single" in name else (1e-9, 1e-12)
-    for run in range(3):
-        expected = StepTrainer(engine(name, algorithm), run).train(5)
+    for run in range(2):
+        expected = StepTrainer(engine(name, algorithm), run).train(4)
         np.testing.assert_allclose(learned.theta[run].ravel(), expected.theta, rtol=rtol, atol=atol)
         np.testing.assert_allclose(learned.value_weights[run], expected.weights, rtol=rtol, atol=atol)
         curve = learned.training.curve
@@ -119,7 +116,7 @@ def test_learning_goes_on_where_it_stopped(tmp_path):
 def test_a_run_that_diverges_stops_with_numbers_that_are_finite(name, algorithm):
     wild = engine(name, algorithm, lr=1.7e308, lr_value=1e300)
     result = wild.learn()
-    assert {run for run, _ in result.failed} == {0, 1, 2}
+    assert {run for run, _ in result.failed} == {0, 1}
     assert np.all(np.isfinite(wild.theta))
     assert np.all(np.isfinite(wild.value_weights))
 
@@ -129,7 +126,7 @@ def test_full_traces_without_values_make_the_step_of_reinforce(name, monkeypatch
     """With λ = 1 and v̂ = 0, Σ_t δ_t z_t = Σ_t G_t ∇ log π(A_t|S_t), as long as θ hardly moves."""
     tiny = {"lr": 1e-9, "lr_value": 1e-300, "episodes": 1, "entropy": 0.0}
     problem = CASES[name][0]
-    choices = {**problems.COMMON, **problems.PROBLEMS[problem], "runs": 3, "batch": 1, "baseline": "none", **tiny}
+    choices = {**problems.COMMON, **problems.PROBLEMS[problem], "runs": 2, "batch": 1, "baseline": "none", **tiny}
     steps = [
         in_plain_python(fresh, monkeypatch).theta - before
         for fresh in (engine(name, **tiny, lam=1.0, lam_value=0.0), Engine(**choices))
@@ -147,11 +144,11 @@ def test_entries_of_a_sparse_trace_are_kept_while_they_count(decay):
 
 def test_what_a_sparse_trace_drops_is_negligible(monkeypatch):
     """With so little decay per step that some entries of nine steps are dropped."""
-    changes = {"lam": 0.2, "lam_value": 0.2, "runs": 3}
+    changes = {"lam": 0.2, "lam_value": 0.2}
     assert steps_left(0.9 * 0.2) == 8
     learned = in_plain_python(engine("tiles", **changes), monkeypatch)
-    for run in range(3):
-        expected = StepTrainer(engine("tiles", **changes), run).train(5)
+    for run in range(2):
+        expected = StepTrainer(engine("tiles", **changes), run).train(4)
         np.testing.assert_allclose(learned.theta[run].ravel(), expected.theta, atol=1e-6)
 
 
