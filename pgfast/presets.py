@@ -106,6 +106,14 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
         "batch": 16,
     },
     ("Blackjack-v1", "expected"): {"lr": 0.02, "lr_value": 0.01},
+    ("Taxi-v4", "expected"): {  # a policy that q̂ keeps up with
+        "gamma": 0.95,
+        "lr": 0.005,
+        "lr_value": 0.5,
+        "entropy": 0.3,
+        "batch": 64,
+        "episodes": 2_000_000,
+    },
     ("MountainCarContinuous-v0", "pgpe"): {"features": "observation", "sigma0": 2.0, "lr": 0.2, "episodes": 5_000},
     ("Pendulum-v1", "pgpe"): {
         "features": "fourier",

@@ -123,7 +123,7 @@ class Target(NamedTuple):
 def test_pgpe_estimates_the_gradient_of_the_smoothed_return(monkeypatch):
     """E_ε[J(μ + ε)] = −(μ · x − c)² − Σ_k (σ_k x_k)². In batches of a pair, with the first of σ in every run."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    mu, sigma, runs = np.array([0.3, 0.8]), 0.6, 1000
+    mu, sigma, runs = np.array([0.3, 0.8]), 0.6, 400
     engine = Engine(
         Target(), algorithm="pgpe", bias=False, theta0=[*mu, 0.0], sigma0=sigma, optimizer="sgd", lr=1.0, lr_sigma=1.0,
         batch=2, runs=runs, baseline="none",
@@ -177,8 +177,8 @@ REFUSED = {
     "expected and real actions": ("Pendulum-v1", "expected", {}, "expected sums over all actions, which real ones"),
     "a family": ("FrozenLake-v1", "expected", {"policy": "exponential-family"}, "'exponential-family', which expected"),
     "a baseline": ("FrozenLake-v1", "expected", {"baseline": "value"}, "a sum over all actions has no use for"),
-    "a table": ("FrozenLake-v1", "pgpe", {}, r"the policy 'tabular' has too many of .* choose policy 'linear'"),
-    "tiles": ("MountainCar-v0", "pgpe", {"features": "tiles"}, "the features 'tiles' has too many of"),
+    "a table": ("FrozenLake-v1", "pgpe", {}, "none for the policy 'tabular': choose policy 'linear' with"),
+    "tiles": ("MountainCar-v0", "pgpe", {"features": "tiles"}, "none for the features 'tiles': choose policy 'linear'"),
     "half a pair": ("CartPole-v1", "pgpe", {"batch": 5}, "batch is 5, but pgpe plays episodes in pairs: .* such as 6"),
     "leave-one-out": ("CartPole-v1", "pgpe", {"baseline": "batch"}, "baseline is 'batch': with pgpe it must be"),
     "entropy": ("CartPole-v1", "pgpe", {"entropy": 0.1}, "with pgpe the preferred actions are played"),

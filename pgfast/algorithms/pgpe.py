@@ -49,8 +49,8 @@ def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     if model.name not in _POLICIES or model.width == 0:
         what = f"features {settings.features!r}" if model.sparse else f"policy {model.name!r}"
         raise PgfastError(
-            f"pgpe plays every episode with parameters of its own, which the {what} has too many of or doesn't allow: "
-            f"choose policy 'linear' with dense features, such as 'one-hot' of a discrete observation, or 'gaussian'."
+            f"pgpe plays every episode with a θ of its own, and has none for the {what}: choose policy 'linear' with "
+            f"dense features, such as 'one-hot' of a discrete observation, or 'gaussian'."
         )
     if model.n_rows > _MOST:
         raise PgfastError(
