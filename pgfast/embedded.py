@@ -220,6 +220,6 @@ def _arrays(name: str, thing: Any) -> Iterator[tuple[str, np.ndarray]]:
     elif isinstance(thing, np.void):
         for field in thing.dtype.names or ():
             yield from _arrays(f"{name}.{field}", thing[field])
-    elif isinstance(thing, tuple):
-        for field, value in zip(thing._fields, thing, strict=True):  # type: ignore[attr-defined]
+    elif hasattr(thing, "_fields"):
+        for field, value in zip(thing._fields, thing, strict=True):
             yield from _arrays(f"{name}.{field}", value)

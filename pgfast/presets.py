@@ -124,6 +124,11 @@ BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algo
     ("MountainCar-v0", "pgpe"): {"features": "fourier", "feature_parameters": {"order": 2}, "lr": 0.1},
     ("CartPole-v1", "ppo"): {"lam": 1.0, "lr": 0.02},
     ("CartPole-v1", "trpo"): {"lam": 1.0, "max_kl": 0.003, "batch": 64},
+    ("FrozenLake-v1", "natural"): {"lr": 1.0, "entropy": 0.0, "max_kl": 0.003},
+    ("CliffWalking-v1", "natural"): {"lr_value": 0.02, "entropy": 1.0, "episodes": 500_000, "max_kl": 0.003},
+    ("Blackjack-v1", "natural"): {"lr": 0.1, "lr_value": 1.0, "damping": 0.1, "max_kl": 0.003},
+    ("AccessControl", "natural"): {"lr": 0.3, "lr_value": 0.01, "damping": 0.1, "max_kl": 0.003},
+    ("Acrobot-v1", "gpomdp"): {"gamma": 0.99, "horizon": 2_000},  # else most episodes may be paid the same
 }
 
 

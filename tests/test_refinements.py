@@ -10,7 +10,7 @@ import problems
 import pytest
 import reference_refined
 
-from pgfast import Engine
+from pgfast import Agent, Engine
 from pgfast.errors import PgfastError
 from pgfast.kernels.linear_systems import room_for, solve
 
@@ -199,3 +199,24 @@ REFUSED = [
 def test_what_cannot_be_served_is_said(problem, settings, words):
     with pytest.raises(PgfastError, match=words):
         problems.engine(problem, "batches", **settings)
+
+
+@pytest.mark.parametrize("settings", [{"algorithm": "natural"}, {"algorithm": "gpomdp"}, {"baseline": "optimal"}])
+def test_an_agent_that_refines_goes_on_where_it_was_saved(settings, monkeypatch, tmp_path):
+    """…what is kept from batch to batch is saved with it."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+
+    def play(agent, episodes):
+        for _ in range(episodes):
+            for t in range(3):
+                agent.act((0.1 * t, 0.2, 0.3, 0.1))
+                agent.observe(float(t), False, t == 2, (0.1, 0.2, 0.3, 0.1))
+
+    whole = problems.engine("linear", "batches", runs=1, batch=2, **settings).agent()
+    play(whole, 3)
+    whole.save(tmp_path)
+    again = Agent.load(tmp_path)
+    for agent in (whole, again):
+        play(agent, 4)
+    assert np.abs(whole.engine.theta).max() > 0
+    assert again.engine.digest() == whole.engine.digest()
