@@ -62,7 +62,7 @@ def test_ppo_is_the_reference(uncompiled, problem, changes):
         ("linear", {}),
         ("tabular", {"episodes": 38}),
         ("escort", {"max_kl": 0.3}),  # halved steps
-        ("raft", {}),
+        ("glider", {}),
         ("tiled raft", {"normalise_advantages": False, "damping": 3.0}),
     ],
 )
