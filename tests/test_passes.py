@@ -110,8 +110,8 @@ def test_what_is_clipped_moves_nothing(uncompiled, clip):
 
 
 def test_trpo_tends_to_the_natural_gradient():
-    """Of a table, from 200,000 episodes: within 0.15 rad, where one direction of 180 is by chance. Eight seeds are within
-    0.05; of angles so spread one in 10⁶ would fail."""
+    """Of a table, from 200,000 episodes: within 0.15 rad, where one direction of 180 is by chance. Eight seeds are
+    within 0.05; of angles so spread one in 10⁶ would fail."""
     mdp, gamma = problems.random_mdp(n_actions=2, n_states=4), 0.9
     engine = Engine(
         mdp, algorithm="trpo", policy="tabular", batch=200_000, episodes=200_000, gamma=gamma, lam=1.0, max_kl=1e-6,
