@@ -1,5 +1,6 @@
 """Actor–critic with traces against the book's pseudocode, number by number; and what it learns."""
 
+import gymnasium
 import numba
 import numpy as np
 import problems
@@ -185,3 +186,14 @@ def test_agents_learn_by_it_online_without_traces():
         one_step.agent(learn="episode")
     with pytest.raises(PgfastError, match="An agent that learns online is the one-step"):
         Engine("FrozenLake-v1", algorithm="actor-critic", lam=0.5).agent(learn="online")
+
+
+class Outside(gymnasium.Env):
+    """Something that Gymnasium steps."""
+
+    observation_space, action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,)), gymnasium.spaces.Discrete(2)
+
+
+def test_environments_that_gymnasium_steps_are_refused():
+    with pytest.raises(PgfastError, match="θ moves at every step of this algorithm"):
+        Engine(Outside, algorithm="actor-critic").learn(2)
