@@ -8,6 +8,9 @@ import reference
 import reference_passes
 
 from pgfast import Engine, PgfastError, batch_records, exact
+from pgfast.choices import check
+from pgfast.presets import PRESETS, preset
+from pgfast.settings import validated
 from pgfast.training import Job
 
 CHOICES = {"baseline": "value", "lam": 0.8, "batch": 17, "episodes": 17, "runs": 1}
@@ -197,6 +200,12 @@ BAD = [
 def test_settings_that_cannot_be_served(choices, words):
     with pytest.raises(PgfastError, match=f"^{words}"):
         Engine("CartPole-v1", **choices)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "trpo"])
+def test_they_can_be_had_with_the_settings_of_every_environment(algorithm):
+    for name in PRESETS:
+        check(validated(env=name, algorithm=algorithm, **preset(name, algorithm=algorithm)))
 
 
 def test_a_batch_that_takes_more_memory_than_there_is(monkeypatch):

@@ -66,7 +66,7 @@ TRPO = Algorithm(
     "trust region policy optimisation: natural steps within a bound on the divergence",
     "Schulman et al. 2015",
     make_trpo,
-    defaults={"baseline": "value", "lam": 0.95, "damping": 1e-3, "max_kl": 0.01},
+    defaults={"baseline": "value", "entropy": 0.0, "lam": 0.95, "damping": 1e-3, "max_kl": 0.01},
     own=("lam", "max_kl", "damping", "cg_iterations", "normalise_advantages"),
     fixed={**FIXED, "entropy": (0.0, "the surrogate has no bonus")},
     check=check,
