@@ -9,6 +9,7 @@ from pgfast.lazy import lazily
 if TYPE_CHECKING:
     from pgfast.agent import Agent
     from pgfast.checker import Report, check
+    from pgfast.checkpoints import Checkpoints
     from pgfast.engine import Engine
     from pgfast.environments import make
     from pgfast.errors import EnvironmentFault, PgfastError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "pgfast.agent": ("Agent",),
     "pgfast.checker": ("Report", "check"),
+    "pgfast.checkpoints": ("Checkpoints",),
     "pgfast.engine": ("Engine",),
     "pgfast.environments": ("make",),
     "pgfast.errors": ("EnvironmentFault", "PgfastError"),
@@ -40,6 +42,7 @@ _HOMES = {
 }
 __all__ = [
     "Agent",
+    "Checkpoints",
     "Curve",
     "Engine",
     "EnvironmentFault",

@@ -101,13 +101,13 @@ class Agent:
         storage.save_agent(Path(path), self._part.state(), self.learn, self._waiting)
 
     @classmethod
-    def load(cls, path: str | Path, *, env: Any = None) -> Self:
-        """The agent that was saved in a folder, with its engine: it goes on as if nothing had happened. `env` as for
-        `Engine.load`."""
+    def load(cls, path: str | Path, *, env: Any = None, trust: bool = False) -> Self:
+        """The agent that was saved in a folder, with its engine: it goes on as if nothing had happened. `env` and
+        `trust` as for `Engine.load`."""
         from pgfast.engine import Engine
 
         saved, learn, waiting = storage.load_agent(Path(path))
-        agent = cls(Engine.load(path, env=env), learn)  # type: ignore[arg-type]
+        agent = cls(Engine.load(path, env=env, trust=trust), learn)  # type: ignore[arg-type]
         agent._part.make_room_for(saved)
         for name, array in agent._part.state().items():
             given = saved.get(name)

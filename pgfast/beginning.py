@@ -3,6 +3,8 @@ derive from them."""
 
 from __future__ import annotations
 
+import math
+import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from pgfast.algorithms.exact import EXACT
 from pgfast.environments import Source
 from pgfast.errors import PgfastError
 from pgfast.kernels.learner import Learner, Optimisation, derive, make_learner, make_room, span_first
+from pgfast.kernels.statistics import N_STATS
 from pgfast.kernels.step_rules import step_rule
 from pgfast.kernels.step_sizes import Bounded, Unbounded, step_schedule
 from pgfast.models import Model
@@ -19,9 +22,9 @@ from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
 from pgfast.presets import preset
 from pgfast.probe import Traits
+from pgfast.problem import Problem
 from pgfast.refinements import refinement_of
 from pgfast.settings import Settings
-from pgfast.training import Problem
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
 
@@ -63,14 +66,37 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
 
 
 def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
-    """A learner that has seen nothing."""
+    """A learner that has seen nothing. Raises PgfastError where this machine's memory can't hold it."""
     values, kept = problem.values, problem.refinement.kept
+    numbers = 3 * model.n_parameters + 3 * values + model.n_prepared + kept + N_STATS
+    if settings.runs * numbers * 8 > memory():
+        raise PgfastError(
+            f"runs is {settings.runs:,}: with {model.n_parameters:,} parameters each they take "
+            f"{settings.runs * numbers * 8 / 2**30:,.0f} GB, more than this machine has."
+        )
     learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)
     learner.runs[1:, prepared] = learner.runs[0, prepared]  # all runs start alike
     return learner
+
+
+def memory() -> float:
+    """Bytes of this machine's memory; infinite where it doesn't say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def derive_all(model: Model, learner: Learner) -> None:
+    """What lanes use, from θ of every run."""
+    width = learner.runs.shape[1]
+    for run in range(len(learner.runs)):
+        one = learner.runs[run : run + 1]
+        alone = learner._replace(runs=one, flat=one.reshape(-1))
+        derive_lanes(model, alone, learner.n_weights, compiled=len(learner.runs) * width > LARGE)
 
 
 def derive_lanes(model: Model, learner: Learner, values: int, *, compiled: bool, alike: bool = False) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pgfast.checkpoints import Span
 from pgfast.kernels.learner import EPISODES
+from pgfast.logs import Rows, failures, read_log, total_steps
 from pgfast.results import Curve, Evaluation, Interval, Progress, Training, interval, interval_of
 from pgfast.settings import Settings
-from pgfast.training import Job, Rows, failures, read_log, total_steps
+from pgfast.training import Job
 
 MOST_POINTS = 100  # of a learning curve, where the user doesn't say
 
@@ -25,15 +27,22 @@ class Recorder:
     """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was
     there."""
 
-    def __init__(self, job: Job, every: int, count: int, steps_before: int) -> None:
-        self.job, self.every, self.count, self.steps_before = job, every, count, steps_before
-        self.points = -(-count // every)
-        self.reached = np.zeros(job.runs, np.int64)
-        self.seconds = np.full((job.runs, self.points), np.nan)
+    def __init__(self, job: Job, span: Span, seconds: np.ndarray | None = None) -> None:
+        self.job, self.span = job, span
+        self.seconds = np.full((job.runs, span.points), np.nan) if seconds is None else seconds
+        self.reached = self._complete()
+
+    def _done(self) -> np.ndarray:
+        done: np.ndarray = self.job.learner.clock[:, EPISODES] - self.span.first
+        return done
+
+    def _complete(self) -> np.ndarray:
+        """Points that each run has reached."""
+        done = self._done()
+        return np.where(done >= self.span.count, self.span.points, np.maximum(done, 0) // self.span.every)
 
     def look(self, callback: Callable[[Progress], bool | None] | None) -> bool | None:
-        done = self.job.learner.clock[:, EPISODES] - self.job.first
-        complete = np.where(done >= self.count, self.points, done // self.every)
+        done, complete = self._done(), self._complete()
         for run in np.nonzero(complete > self.reached)[0]:
             self.seconds[run, self.reached[run] : complete[run]] = self.job.seconds
         self.reached = complete
@@ -42,8 +51,8 @@ class Recorder:
         return callback(
             Progress(
                 episodes=int(done.sum()),
-                total=self.count * self.job.runs,
-                steps=total_steps(self.job.learner) - self.steps_before,
+                total=self.span.count * self.job.runs,
+                steps=total_steps(self.job.learner) - self.span.steps_before,
                 seconds=self.job.seconds,
                 mean_return=self._mean_return(),
             )
@@ -57,7 +66,8 @@ class Recorder:
 
     def curve(self) -> Curve:
         rows = read_log(self.job.learner.log)
-        episode = np.minimum(self.every * np.arange(1, self.points + 1), self.count) + self.job.first
+        span = self.span
+        episode = np.minimum(span.every * np.arange(1, span.points + 1), span.count) + span.first
         return Curve(
             episode, np.cumsum(rows.steps, axis=1), rows.mean_return, rows.std_return, rows.entropy, rows.gradient_norm,
             self.seconds,
@@ -67,8 +77,8 @@ class Recorder:
         """What has become of it; `done` unless a callback ended it."""
         job, clock, curve = self.job, self.job.learner.clock, self.curve()
         return Training(
-            episodes=int(clock[:, EPISODES].max()) - job.first,
-            steps=total_steps(job.learner) - self.steps_before,
+            episodes=int(clock[:, EPISODES].max()) - self.span.first,
+            steps=total_steps(job.learner) - self.span.steps_before,
             compile_seconds=job.compile_seconds,
             load_seconds=job.load_seconds,
             train_seconds=job.seconds,

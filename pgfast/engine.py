@@ -15,21 +15,24 @@ import numpy as np
 from pgfast import spaces, storage
 from pgfast.algorithms.exact import EXACT
 from pgfast.beginning import new_learner, problem_of
+from pgfast.checkpoints import Checkpoints
 from pgfast.choices import check, check_episodes
 from pgfast.compiler import Preparation
-from pgfast.curves import Recorder, evaluation, points_apart
+from pgfast.course import learn, reached
+from pgfast.curves import evaluation
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
 from pgfast.features import OneHot
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, make_log
 from pgfast.kernels.statistics import LENGTH
+from pgfast.logs import read_log
 from pgfast.models import Model, build
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
 from pgfast.settings import Settings, validated
 from pgfast.state_features import plain
-from pgfast.training import Job, read_log, total_steps
+from pgfast.training import Job
 
 if TYPE_CHECKING:
     from pgfast.agent import Agent, Learning
@@ -232,6 +235,7 @@ class Engine:
         *,
         callback: Callable[[Progress], bool | None] | None = None,
         threads: int | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> Training:
         """Train every run for `episodes` more episodes (by default, the settings').
 
@@ -239,40 +243,22 @@ class Engine:
         out among; PgfastError is raised for more.
 
         `callback` is called several times a second with a `Progress`; returning False ends training. `threads` defaults
-        to all processors; no result depends on it. Raises nothing when θ stops being finite: that run keeps its last
-        good policy, and `Training.failed` says which and when.
+        to all processors; no result depends on it. With `checkpoints` the state is kept in a folder now and then; where
+        that holds one already, training goes on from it, and what it was asked for then is done. Raises nothing when θ
+        stops being finite: that run keeps its last good policy, and `Training.failed` says which and when.
         """
         count = self.settings.episodes if episodes is None else episodes
         if count < 1:
             raise PgfastError(f"episodes is {count}: it must be at least 1.")
-        clock = self._learner.clock
-        alive = clock[:, FAILED] < 0
-        first = int(clock[alive, EPISODES].max()) if alive.any() else int(clock[:, EPISODES].max())
-        check_episodes(self.settings, first, count)
-        every = points_apart(self.settings, count)
+        check_episodes(self.settings, reached(self), count)
         if self._ascent is not None:
             from pgfast.exact_training import learn_exactly
 
             try:
-                return learn_exactly(
-                    self._ascent, self._problem, self._learner, self.settings.batch, count, every, callback
-                )
+                return learn_exactly(self._ascent, self._problem, self._learner, self.settings, count, callback)
             finally:
                 self._forget()
-        steps_before = total_steps(self._learner)
-        self._learner = self._learner._replace(log=make_log(self.settings.runs, -(-count // every)))
-        job = self._job(self._learner, first, first + count, log_every=every, threads=threads)
-        seen = Recorder(job, every, count, steps_before)
-
-        def between() -> bool | None:
-            self._forget()
-            return seen.look(callback)
-
-        try:
-            done = job.run(between)
-        finally:
-            self._forget()
-        return seen.training(done)
+        return learn(self, count, callback, threads, checkpoints)
 
     def _forget(self) -> None:
         """The policy has changed: what predicts reads it anew."""
@@ -373,10 +359,13 @@ class Engine:
         storage.save(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path, *, env: Any = None, features: Callable[..., Any] | None = None) -> Self:
+    def load(
+        cls, path: str | Path, *, env: Any = None, features: Callable[..., Any] | None = None, trust: bool = False
+    ) -> Self:
         """The engine that was saved in a folder, ready to predict, evaluate or go on learning; `env` where the
-        environment can't be found by its saved name, `features` where they were a function."""
-        return storage.load(cls, Path(path), env, features)
+        environment can't be found by its saved name, `features` where they were a function. Files of code that the
+        folder refers to are run only with `trust`."""
+        return storage.load(cls, Path(path), env, features, trust)
 
     def __repr__(self) -> str:
         s = self.settings

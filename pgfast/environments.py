@@ -134,6 +134,12 @@ def in_file(env: Any) -> str | None:
     return env if isinstance(env, str) and env.partition(":")[0].endswith(".py") else None
 
 
+def is_code(name: Any) -> bool:
+    """Does a name that a run gives stand for a file of somebody's, or a module to import, rather than for what is
+    installed here?"""
+    return isinstance(name, str) and name not in BUNDLED and (in_file(name) is not None or ":" in name)
+
+
 def _place(name: str) -> tuple[Path | None, str | None]:
     """The file and the class that a name stands for; no file for an id of Gymnasium's."""
     if name in BUNDLED:

@@ -15,16 +15,18 @@ from scipy.special import entr
 
 from pgfast import exact
 from pgfast.beginning import derive_lanes
+from pgfast.curves import points_apart
 from pgfast.environments import Source
 from pgfast.errors import PgfastError
 from pgfast.exact.enumeration import INSTEAD
 from pgfast.exact.evaluation import chain_under
 from pgfast.kernels.learner import EPISODES, FAILED, UPDATES, Learner
+from pgfast.logs import failures
 from pgfast.models import Model
 from pgfast.probe import Traits
+from pgfast.problem import Problem
 from pgfast.results import Curve, Interval, Progress, Training
 from pgfast.settings import Settings
-from pgfast.training import Problem, failures
 
 Callback = Callable[[Progress], bool | None]
 MANY = 20_000  # parameters from which on it takes compiled code to derive what lanes use
@@ -93,9 +95,8 @@ def learn_exactly(
     ascent: exact.Ascent,
     problem: Problem,
     learner: Learner,
-    batch: int,
+    settings: Settings,
     episodes: int,
-    every: int,
     callback: Callback | None,
 ) -> Training:
     """Updates for so many more episodes of a learner's only run, each for a batch of them, and a point of the curve
@@ -103,7 +104,7 @@ def learn_exactly(
 
     Raises PgfastError when θ has gone so far that the policy's worth is no longer found; the learner then has the last
     θ that it was found of."""
-    return _Climb(ascent, problem, learner, batch).run(episodes, every, callback)
+    return _Climb(ascent, problem, learner, settings.batch).run(episodes, points_apart(settings, episodes), callback)
 
 
 class _Climb:

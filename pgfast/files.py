@@ -1,16 +1,23 @@
-"""Environment classes out of files: a user's own, and those that come with pgfast, by the same door."""
+"""Environment classes out of files: a user's own, and those that come with pgfast, by the same door. And how a file is
+written."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
+import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TypeGuard
 
 from pgfast.errors import EnvironmentFault, PgfastError, unknown
+
+PART = ".part"  # ends the name of a file that is being written
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 @cache
@@ -118,3 +125,30 @@ def line_in(error: BaseException, file: str) -> str:
             lines.append(trace.tb_lineno)
         trace = trace.tb_next
     return f", line {lines[-1]}" if lines else ""
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write so that whoever reads, now, at the same time or after a crash, finds all of it or what was there before.
+    `mode` as of `os.open`."""
+    part = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}{PART}")
+    try:
+        with open(part, "wb", opener=lambda path, flags: os.open(path, flags | _NO_LINK, mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -18,6 +18,7 @@ from pgfast.engine import Engine
 from pgfast.environments import in_file
 from pgfast.errors import PgfastError, unknown
 from pgfast.estimates import Known, case_of
+from pgfast.storage import policy_in
 
 ALONG = ("path", "random", "principal")
 _LINE, _PLANE = 101, 31  # points of an axis
@@ -161,7 +162,7 @@ def _walked(engine: Engine, stops: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_end(theta: np.ndarray, run: str | Path) -> None:
     """Raise PgfastError unless the path has led to the policy of the run."""
-    saved = Engine.load(run).theta[0].reshape(-1)
+    saved = policy_in(Path(run))[0].reshape(-1)
     if not np.allclose(theta, saved, rtol=1e-9, atol=1e-9):
         raise PgfastError(
             f"The settings in {run} don't lead to the policy there: it was interrupted, trained on, or by another "

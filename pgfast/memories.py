@@ -31,16 +31,17 @@ from pgfast.kernels.step_lists import SparseSteps, TableSteps, make_step_lists, 
 from pgfast.kernels.step_traces import StepTraces
 from pgfast.kernels.tables import table_fields
 from pgfast.kernels.traces import make_traces, trace_fields
+from pgfast.problem import Problem
 
 Room = tuple[np.record, Any]
 
 
-def room_for_lanes(problem: Any, capacity: int, learn: bool) -> Room:
-    """The workspace of a `pgfast.training.Problem`, and what is remembered of it on a tape of so many steps."""
+def room_for_lanes(problem: Problem, capacity: int, learn: bool) -> Room:
+    """The workspace of a problem, and what is remembered of it on a tape of so many steps."""
     return WAYS.get(type(problem.algorithm), _returns)(problem, capacity, learn)
 
 
-def _returns(problem: Any, capacity: int, learn: bool) -> Room:
+def _returns(problem: Problem, capacity: int, learn: bool) -> Room:
     like, model = problem.traits.like, problem.model
     gamma, refinement = problem.algorithm.gamma, problem.refinement
     return (
@@ -49,7 +50,7 @@ def _returns(problem: Any, capacity: int, learn: bool) -> Room:
     )
 
 
-def _advantages(problem: Any, capacity: int, learn: bool) -> Room:
+def _advantages(problem: Problem, capacity: int, learn: bool) -> Room:
     like, model, sizes = problem.traits.like, problem.model, problem.model.sizes(problem.values)
     if not (model.tabular or model.sparse):
         traces = make_advantage_traces(sizes, problem.algorithm.n_steps, model.precision)
@@ -60,7 +61,7 @@ def _advantages(problem: Any, capacity: int, learn: bool) -> Room:
     return model.lanes(like, advantage_sparse_fields(sizes, model.n_active)), AdvantageSparse(*ring)
 
 
-def _steps(problem: Any, capacity: int, learn: bool) -> Room:
+def _steps(problem: Problem, capacity: int, learn: bool) -> Room:
     like, model, values = problem.traits.like, problem.model, problem.values
     sizes, window, width = model.sizes(values), problem.algorithm.window, model.shape[-1]
     memory: Any
@@ -74,7 +75,7 @@ def _steps(problem: Any, capacity: int, learn: bool) -> Room:
     return model.lanes(like, [*fields, *reached_fields(like, model.precision)]), memory
 
 
-def _action_values(problem: Any, capacity: int, learn: bool) -> Room:
+def _action_values(problem: Problem, capacity: int, learn: bool) -> Room:
     like, model = problem.traits.like, problem.model
     memory = valuing_actions(model.memory(problem.algorithm.gamma, problem.values, False, capacity))
     if model.tabular:
@@ -85,19 +86,19 @@ def _action_values(problem: Any, capacity: int, learn: bool) -> Room:
     return model.lanes(like, trace_fields(sizes, model.precision)), memory
 
 
-def _parameters(problem: Any, capacity: int, learn: bool) -> Room:
+def _parameters(problem: Problem, capacity: int, learn: bool) -> Room:
     model = problem.model
     workspace = model.lanes(problem.traits.like, exploration_fields(model.sizes(problem.values), model.precision))
     seed = np.uint64(problem.seed & 0xFFFFFFFF), np.uint64(problem.seed >> 32)
     return workspace, Exploring(model.policy, problem.sigma0, int(learn), *seed)
 
 
-def _pulls(problem: Any, capacity: int, learn: bool) -> Room:
+def _pulls(problem: Problem, capacity: int, learn: bool) -> Room:
     workspace, table = _returns(problem, capacity, learn)
     return workspace, Pulls(*table)
 
 
-WAYS: dict[type, Callable[[Any, int, bool], Room]] = {
+WAYS: dict[type, Callable[[Problem, int, bool], Room]] = {
     ActorCritic: _steps,
     Advantages: _advantages,
     Expected: _action_values,

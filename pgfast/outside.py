@@ -53,6 +53,8 @@ class OutsideJob(Job):
         self.plan = self.plan._replace(
             sharing=1, block=self.plan.batch, width=max(1, min(LANES, self.environments, tasks))
         )
+        if self.learn:
+            self.plan = self.plan._replace(tallied=self.plan.batch)  # whoever stops training need not wait long
         seen = self.problem.traits.observation
         width = len(seen) if isinstance(seen, tuple) else 1
         width = 0 if self.problem.traits.n_observations is not None else width
@@ -67,6 +69,12 @@ class OutsideJob(Job):
             self.desk.order[CLOSE] = 1
             self.kernel(*self._arguments(self.workers[0], 0))
         self.finished = True
+
+    def reopen(self) -> None:
+        """Go on after `pause`: all environments begin an episode."""
+        super().reopen()
+        if self.by_runs:
+            self.desk.order[OPENED] = 0
 
 
 class Exchange:

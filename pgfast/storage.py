@@ -3,62 +3,139 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pgfast.beginning import derive_all
+from pgfast.environments import in_file, is_code
 from pgfast.errors import PgfastError
+from pgfast.files import write_whole
+from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, Learner
+from pgfast.models import Model
 from pgfast.tables import Outcomes, TabularMDP
 
 if TYPE_CHECKING:
     from pgfast.engine import Engine
 
 CONFIG, POLICY, TABLE = "config.toml", "policy.safetensors", "environment.safetensors"
+ORIGIN = "origin.json"
 AGENT = "agent.safetensors"  # what an agent holds beside the parameters, in the middle of an episode
+LARGEST = 2**53  # of a counter: up to there floats count exactly
 E = TypeVar("E", bound="Engine")
 
 
 def save(engine: Engine, folder: Path) -> None:
     """Settings and parameters."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as packed
 
     save_settings(engine, folder)
-    tensors = {"runs": engine._learner.runs, "clock": engine._learner.clock}
     metadata = {
         "shape": json.dumps(engine.model.shape),
         "policy": engine.model.name,
         "evaluated": str(engine._evaluated),
     }
     (folder / AGENT).unlink(missing_ok=True)
-    save_file({"theta": np.ascontiguousarray(engine.theta), **tensors}, str(folder / POLICY), metadata)
+    arrays = {"theta": np.ascontiguousarray(engine.theta), **learner_arrays(engine.model, engine._learner)}
+    write(folder / POLICY, packed(arrays, metadata))
 
 
 def save_settings(engine: Engine, folder: Path) -> None:
     """Settings and, for an environment given by arrays, its tables."""
     import tomli_w
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as packed
 
     make_folder(folder)
     settings = engine.settings.given()
     if engine.source.table is not None and not _findable(engine):
         settings["env"] = TABLE
         settings["env_parameters"] = {}
-        save_file(_table_tensors(engine.source.table), str(folder / TABLE))
+        write(folder / TABLE, packed(_table_tensors(engine.source.table)))
     given = {k: v for k, v in settings["env_parameters"].items() if v is not None}  # TOML has no word for it
     plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in given.items()}
-    (folder / CONFIG).write_bytes(tomli_w.dumps({**settings, "env_parameters": plain}).encode())
+    write(folder / CONFIG, tomli_w.dumps({**settings, "env_parameters": plain}).encode())
+    write(folder / ORIGIN, (json.dumps(origin(engine), indent=2) + "\n").encode())
 
 
-def load(cls: type[E], folder: Path, env: Any = None, features: Any = None) -> E:
+def origin(engine: Engine) -> dict[str, Any]:
+    """What a run is made with: all that its numbers depend on beside its settings."""
+    from pgfast.compiler.machine import processor
+
+    platform, name, features = processor()
+    file = engine.source.file if in_file(engine.settings.env) else None
+    return {
+        "pgfast": version("pgfast"),
+        "python": python_version(),
+        "numpy": np.__version__,
+        "platform": platform,
+        "processor": name,
+        "features": features,
+        "environment": None if file is None else {"file": file.name, "sha256": sha256(file.read_bytes()).hexdigest()},
+    }
+
+
+def changes(engine: Engine, folder: Path) -> list[str]:
+    """What is no longer as it was when the run in a folder was made, in words."""
+    try:
+        before = json.loads((folder / ORIGIN).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    if not isinstance(before, dict):
+        return []
+    now = origin(engine)
+    names = ("pgfast", "python", "numpy", "platform", "processor")
+    found = [f"{name} {before.get(name)} is now {now[name]}" for name in names if before.get(name) != now[name]]
+    if before.get("features") != now["features"] and before.get("processor") == now["processor"]:
+        found.append("the processor's features are others")
+    was, given = before.get("environment"), now["environment"]
+    if isinstance(was, dict) and given is not None and was.get("sha256") != given["sha256"]:
+        digests = f"its SHA-256 was {str(was.get('sha256'))[:12]}…, it is {given['sha256'][:12]}…"
+        found.append(f"{given['file']} has changed: {digests}")
+    return found
+
+
+def load(cls: type[E], folder: Path, env: Any = None, features: Any = None, trust: bool = False) -> E:
     """The engine in a folder; raises PgfastError for a file that is missing, damaged or doesn't fit the others."""
+    tensors, metadata = read_tensors(folder / POLICY)
+    engine = configured(cls, folder, env, features, trust, most_runs=len(tensors.get("clock", ())))
+    restore_learner(engine.model, engine._learner, tensors, folder / POLICY)
+    evaluated = metadata.get("evaluated", "0")
+    if not re.fullmatch(r"\d{1,15}", evaluated):
+        raise PgfastError(f"{folder / POLICY} says that {evaluated!r} episodes were evaluated: that is no number.")
+    engine._evaluated = int(evaluated)
+    return engine
+
+
+def configured(
+    cls: type[E],
+    folder: Path,
+    env: Any = None,
+    features: Any = None,
+    trust: bool = False,
+    most_runs: int | None = None,
+) -> E:
+    """The engine that a folder's settings make, as it was before it learned anything. Code that they refer to is run
+    only where it is named again, or with `trust`."""
     from pgfast.environments import Source, find
     from pgfast.settings import validated
 
     settings = validated(**read_config(folder / CONFIG))
+    if most_runs is not None and settings.runs > most_runs:
+        raise PgfastError(f"{folder / POLICY} doesn't fit {CONFIG}: runs is {settings.runs}, it has {most_runs}.")
     source = None
+    for name, again, given in (("env", env, settings.env), ("features", features, settings.features)):
+        if again is None and not trust and is_code(given):
+            raise PgfastError(
+                f"The run in {folder} refers to code, {name} = {given!r}: name the file again, or trust this one "
+                f"(--env FILE or --trust; in Python env=… or trust=True)."
+            )
     if env is not None:
         source = find(env, settings.env_parameters if isinstance(env, str | Path) else None)
     elif settings.env == TABLE:
@@ -66,30 +143,69 @@ def load(cls: type[E], folder: Path, env: Any = None, features: Any = None) -> E
         source = Source(table.environment(), table.name, {}, table=table)
     if features is not None:
         source = replace(source or find(settings.env, settings.env_parameters), features=features)
-    engine = cls.from_settings(settings, source)
-    tensors, metadata = _read(folder / POLICY)
-    learner = engine._learner
-    for name, array in (("runs", learner.runs), ("clock", learner.clock)):
-        given = tensors.get(name)
-        if given is None or given.shape != array.shape or given.dtype != array.dtype:
-            raise PgfastError(f"{folder / POLICY} doesn't fit {CONFIG}: {name} should have shape {array.shape}.")
-        if name == "runs" and not np.all(np.isfinite(given)):
-            raise PgfastError(f"{folder / POLICY} has parameters that are not finite.")
-        array[:] = given
-    engine._evaluated = int(metadata.get("evaluated", "0"))
-    return engine
+    return cls.from_settings(settings, source)
+
+
+def learner_arrays(model: Model, learner: Learner) -> dict[str, np.ndarray]:
+    """What a learner can be made again from, beside the log."""
+    return {"learned": learner.runs[:, _lasting(model, learner)], "clock": learner.clock}
+
+
+def restore_learner(
+    model: Model, learner: Learner, arrays: dict[str, np.ndarray], place: Path, last: int = LARGEST
+) -> None:
+    """Put what `learner_arrays` gave into a fresh learner; raises PgfastError, before anything is changed, for what
+    can't have come from there. No run has gone beyond episode `last`."""
+    clock, lasting = learner.clock, _lasting(model, learner)
+    learned, given = arrays.get("learned"), arrays.get("clock")
+    for name, array, shape, dtype in (
+        ("learned", learned, (len(clock), int(lasting.sum())), "f8"),
+        ("clock", given, clock.shape, "i8"),
+    ):
+        if array is None or array.shape != shape or array.dtype != np.dtype(dtype):
+            raise PgfastError(f"{place} doesn't fit {CONFIG}: {name} should have shape {shape}.")
+    assert learned is not None
+    assert given is not None
+    if not np.all(np.isfinite(learned)):
+        raise PgfastError(f"{place} has parameters that are not finite.")
+    counters = given[:, [EPISODES, STEPS, UPDATES]]
+    if np.any(counters < 0) or np.any(counters > LARGEST) or np.any(given[:, EPISODES] > last):
+        raise PgfastError(f"{place} counts episodes or steps that can't have been.")
+    if np.any((given[:, FAILED] != -1) & (given[:, FAILED] != given[:, EPISODES])):
+        raise PgfastError(f"{place} has a run that failed at an episode it never came to.")
+    learner.runs[:, lasting] = learned
+    clock[:, [EPISODES, STEPS, UPDATES, FAILED]] = given[:, [EPISODES, STEPS, UPDATES, FAILED]]
+    if model.tabular:
+        derive_all(model, learner)
+
+
+def _lasting(model: Model, learner: Learner) -> np.ndarray:
+    """The columns of `learner.runs` that are kept, as a mask. What lanes look up in tables is not: no file may say what
+    they find there. What they multiply by is: in single precision they make it themselves."""
+    lasting = np.ones(learner.runs.shape[1], bool)
+    if model.tabular:
+        lasting[learner.prepared_at : learner.decays_at] = False
+    return lasting
+
+
+def policy_in(folder: Path) -> np.ndarray:
+    """The parameters of the policy in a folder, a run after the other."""
+    tensors, _ = read_tensors(folder / POLICY)
+    if "theta" not in tensors:
+        raise PgfastError(f"{folder / POLICY} has no parameters.")
+    return tensors["theta"]
 
 
 def save_agent(folder: Path, arrays: dict[str, np.ndarray], learn: str | None, waiting: bool) -> None:
     """What an agent holds, into a folder that has its engine."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as packed
 
-    save_file(arrays, str(folder / AGENT), {"learn": learn or "", "waiting": str(int(waiting))})
+    write(folder / AGENT, packed(arrays, {"learn": learn or "", "waiting": str(int(waiting))}))
 
 
 def load_agent(folder: Path) -> tuple[dict[str, np.ndarray], str | None, bool]:
     """What `save_agent` was given; raises PgfastError for a file that is missing or damaged."""
-    arrays, metadata = _read(folder / AGENT)
+    arrays, metadata = read_tensors(folder / AGENT)
     return arrays, metadata.get("learn") or None, metadata.get("waiting") == "1"
 
 
@@ -101,6 +217,14 @@ def read_config(path: Path) -> dict[str, Any]:
         raise PgfastError(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PgfastError(f"{path} can't be read: {error}") from None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole; raises PgfastError, and leaves what was there, when that can't be."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise PgfastError(f"{path} can't be written: {error.strerror or error}.") from None
 
 
 def make_folder(folder: Path) -> None:
@@ -116,7 +240,7 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -157,7 +281,7 @@ def _table_tensors(table: TabularMDP) -> dict[str, np.ndarray]:
 
 
 def _read_table(path: Path) -> TabularMDP:
-    tensors, _ = _read(path)
+    tensors, _ = read_tensors(path)
     try:
         outcomes = Outcomes(*(tensors[name] for name in Outcomes._fields))
         max_steps, seen = int(tensors["sizes"][2]) or None, tensors.get("observations")

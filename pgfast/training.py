@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pgfast.algorithms.actor_critic import ActorCritic
 from pgfast.batch_records import longer_record, make_record, recording_workspace
 from pgfast.compiler import LANES, Kernel, Preparation
 from pgfast.faults import check_observations, check_returns, outside, raised
 from pgfast.kernels.accounts import make_accounts
 from pgfast.kernels.batches import work_on_batches
 from pgfast.kernels.lanes import FAULT, MOST_SHARING, TURN
-from pgfast.kernels.learner import EPISODES, FAILED, LAST, STEPS, Learner, Optimisation, make_room
-from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, Plan, make_team
+from pgfast.kernels.learner import EPISODES, FAILED, LAST, Learner, make_room
+from pgfast.kernels.plan import FINISHED, OUTSIDE, STOP, TAPE_FULL, TICKET, Plan, make_team
 from pgfast.kernels.runs import work_on_runs
-from pgfast.kernels.statistics import COUNT, ENTROPY, EXPONENT, LENGTH, MANTISSA, MOVES, NORM, REFERENCE, SQUARES, SUM
 from pgfast.memories import room_for_lanes
-from pgfast.models import FIRST_TAPE, Model
-from pgfast.probe import Traits
+from pgfast.models import FIRST_TAPE
+from pgfast.problem import Problem, chooses_runs
 from pgfast.random import EVALUATE, TRAIN
-from pgfast.refinements import UNREFINED, Refinement
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
-SMALL_BATCH = 16  # episodes below which lanes are runs rather than episodes of a batch
-MANY_RUNS = 32  # runs from which on lanes are runs, however large the batch
 BLOCK = 128  # episodes of a block
 TABLE_BLOCK = 256  # the same with tables, from two blocks on: a step takes less, so that what a block takes weighs more
 EPISODES_OF_A_LANE = 4  # one after another, in a block: at its end lanes stand idle
@@ -41,83 +37,8 @@ LISTS_FROM = 1024  # entries of a table from which on those visited are listed
 FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
 SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Everything a kernel needs to know about what is played and learned."""
-
-    env: Any
-    traits: Traits
-    model: Model
-    algorithm: Any
-    optimisation: Optimisation
-    seed: int
-    values: int  # weights of the learned baseline; 0 without one
-    sigma0: float = 1.0  # first standard deviation of explored parameters
-    greedy: bool = False  # are the preferred actions played, whatever else is said?
-    refinement: Refinement = UNREFINED
-
-    @property
-    def in_loop(self) -> bool:
-        return bool(self.algorithm.in_loop)
-
-    @property
-    def at_once(self) -> bool:
-        """Does θ move at every step?"""
-        return isinstance(self.algorithm, ActorCritic)
-
-    @property
-    def has_one_schedule(self) -> bool:
-        """Are lanes always runs, or always episodes of a batch?"""
-        return self.in_loop or self.at_once or self.by_batches
-
-    @property
-    def continues(self) -> bool:
-        """Does what is played have no ends, so that the reward per step counts?"""
-        return self.at_once and bool(self.algorithm.continues)
-
-    @property
-    def passes(self) -> int:
-        """Over a batch, at most; where there are several it is written down."""
-        return int(getattr(self.algorithm, "passes", 1))
-
-    @property
-    def by_batches(self) -> bool:
-        """Has it no form in which lanes are runs?"""
-        return self.passes > 1 or not self.refinement.plain
-
-    @property
-    def counts(self) -> bool:
-        """Are the scores of a batch summed beside its gradient?"""
-        more = self.algorithm.entropy != 0.0 or not self.refinement.plain
-        return bool(self.algorithm.leaves_one_out) or (self.model.tabular and more)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a log as numbers a person reads; each array (runs, rows), NaN where there is nothing yet."""
-
-    episodes: np.ndarray
-    steps: np.ndarray
-    mean_return: np.ndarray
-    std_return: np.ndarray
-    entropy: np.ndarray  # nats a step
-    gradient_norm: np.ndarray  # root mean square over the updates of the row
-
-
-def read_log(log: np.ndarray) -> Rows:
-    """Statistics of a log (runs, rows, N_STATS)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        n = log[:, :, COUNT]
-        mean = log[:, :, SUM] / n
-        variance = np.maximum(log[:, :, SQUARES] - n * mean * mean, 0.0) / np.maximum(n - 1.0, 1.0)
-        surprise = -(np.log(log[:, :, MANTISSA]) + np.log(2.0) * log[:, :, EXPONENT])
-        entropy = (log[:, :, ENTROPY] + surprise) / log[:, :, LENGTH]
-        norm = np.sqrt(log[:, :, NORM] / log[:, :, MOVES])
-    return Rows(
-        n, log[:, :, LENGTH], log[:, :, REFERENCE] + mean, np.where(n > 0, np.sqrt(variance), np.nan), entropy, norm
-    )
+PIECE = 256  # episodes after which a lane that is a run gives its parameters back, so that training can be left there
+PATIENCE = 2.0  # seconds that whoever ends training waits for that
 
 
 def default_threads() -> int:
@@ -125,12 +46,12 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def chooses_runs(problem: Problem, runs: int) -> bool:
-    """Whether lanes are runs; it depends on the configuration only, never on the machine."""
-    if problem.by_batches:
-        return False
-    few_rows = problem.model.n_rows * LANES <= 2**22
-    return problem.in_loop or problem.optimisation.batch < SMALL_BATCH or (runs >= MANY_RUNS and few_rows)
+class Keeper(Protocol):
+    """Keeps what a learner has become, where it can be gone on from."""
+
+    def is_due(self) -> bool: ...
+
+    def keep(self) -> None: ...
 
 
 @dataclass
@@ -194,6 +115,7 @@ class Job:
             blocks = max(min(blocks, 2), batch // TABLE_BLOCK)
         blocks = max(1, min(MOST_BLOCKS, blocks, max(FEW_BLOCKS, MOST_SUMS // entries)))
         copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
+        tallied = min(precision.tallied, 2**31 // problem.traits.max_steps, PIECE if self.learn else 2**31)
         self.learner.clock[:, LAST] = self.last
         if copies > 1:
             self._share_out(copies)
@@ -213,7 +135,7 @@ class Job:
             max_steps=np.dtype(precision.word).type(problem.traits.max_steps),
             actions=problem.traits.actions,
             log_every=self.log_every or 2**40,
-            tallied=max(min(precision.tallied, 2**31 // problem.traits.max_steps), batch if self.learn else 1),
+            tallied=max(tallied, batch if self.learn else 1),
             log_origin=self.first if self.log_origin is None else self.log_origin,
             k0=np.uint64(problem.seed & 0xFFFFFFFF),
             k1=np.uint64(problem.seed >> 32),
@@ -353,9 +275,30 @@ class Job:
                 self.kernel(*self._arguments(worker, SETTLE))
         self.finished = True
 
-    def run(self, between: Callable[[], bool | None] | None = None) -> bool:
+    def pause(self, pool: ThreadPoolExecutor | None, seconds: float = math.inf) -> bool:
+        """Let every lane that is a run come to the end of its piece, where `learner` says all that there is to know of
+        it; False where that takes longer. Where lanes are episodes, `learner` stands at the last update already, and
+        what has been played since is played again by whoever goes on from it."""
+        if self.by_runs:
+            self.learner.clock[:, LAST] = 0  # no lane begins another piece
+            end = time.perf_counter() + seconds
+            while not self.finished and time.perf_counter() < end:
+                self.advance(pool)
+            self.learner.clock[:, LAST] = self.last
+            return self.finished
+        return True
+
+    def reopen(self) -> None:
+        """Go on after `pause`."""
+        if self.by_runs:
+            clock = self.learner.clock
+            self.finished = not np.any((clock[:, EPISODES] < self.last) & (clock[:, FAILED] < 0))
+            self.team[TICKET] = 0
+
+    def run(self, between: Callable[[], bool | None] | None = None, keeper: Keeper | None = None) -> bool:
         """Call the kernels until all episodes are played; `between` is called after each call and stops it by returning
-        False. Returns whether all were played."""
+        False. `keeper` keeps `learner` when it wants to, and when training is stopped. Returns whether all were played.
+        """
         self.prepare()
         threads = self.threads or 1
         with ThreadPoolExecutor(threads, "pgfast") if threads > 1 else nullcontext() as pool:
@@ -366,17 +309,21 @@ class Job:
                     if self.finished or self._failed() > failed:
                         self._check_returns()
                     if between is not None and between() is False:
-                        return self.finished
+                        return self._stop(pool, keeper)
+                    if keeper is not None and not self.finished and keeper.is_due():
+                        self.pause(pool)
+                        keeper.keep()
+                        self.reopen()
             finally:
                 self.settle()
         return True
 
-
-def failures(learner: Learner) -> list[tuple[int, int]]:
-    """(run, episode) of each run whose θ stopped being finite."""
-    return [(int(k), int(e)) for k, e in enumerate(learner.clock[:, FAILED]) if e >= 0]
-
-
-def total_steps(learner: Learner) -> int:
-    """Steps of all runs so far."""
-    return int(learner.clock[:, STEPS].sum())
+    def _stop(self, pool: ThreadPoolExecutor | None, keeper: Keeper | None) -> bool:
+        """Leave training where it can be taken up again; whether all is played."""
+        if self.finished:
+            return True
+        if self.pause(pool, PATIENCE):
+            self.reopen()
+            if keeper is not None:
+                keeper.keep()
+        return self.finished

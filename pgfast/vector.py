@@ -247,6 +247,11 @@ class PlayedJob(OutsideJob):
             self.player = Player(Exchange(self), self.gathered(), self.problem.traits.label)
         return FINISHED if self.player.play(CALL_SECONDS) else AGAIN
 
+    def reopen(self) -> None:
+        super().reopen()
+        if self.by_runs:
+            self.player = None
+
 
 def as_reals(space: Any, rows: np.ndarray) -> np.ndarray:
     """Actions (N, K) in a Box of K numbers, of its dtype and shape."""

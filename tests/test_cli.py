@@ -142,15 +142,19 @@ def test_divergence_keeps_the_last_good_policy(tmp_path: Path) -> None:
 def test_interruption_keeps_the_policy(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ["--episodes", "1000000000", "--evaluation-episodes", "100", "--out", str(out), "--json"]
-    process = subprocess.Popen([*PGFAST, "train", "FrozenLake-v1", *options], stdout=subprocess.PIPE, text=True)
+    command = [*PGFAST, "train", "FrozenLake-v1", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (out / "config.toml").exists() and time.monotonic() < deadline:  # written when training begins
         os.sched_yield()
     process.send_signal(number)
-    said = json.loads(process.communicate(timeout=60)[0])
+    out_text, err_text = process.communicate(timeout=60)
+    said = json.loads(out_text)
     assert process.returncode == 128 + number
     assert said["stopped"]
+    assert said["evaluation"] is None
     assert said["episodes"] < 1_000_000_000
+    assert f"`pgfast resume {out}` goes on from episode {said['episodes']:,}." in err_text
     assert answer("evaluate", out, "--episodes", 50)["digest"] == said["digest"]
 
 

@@ -113,5 +113,5 @@ def test_an_environment_that_never_ends(tmp_path: Path) -> None:
     assert trained.returncode == 0
     words = "none of its own: the engine ends an episode after 100,000 steps; set max_steps"
     assert words in trained.stdout
-    assert words in pgfast("evaluate", run, "--episodes", 4).stdout
+    assert words in pgfast("evaluate", run, "--episodes", 4, "--trust").stdout
     assert words not in pgfast("train", file, *small, "--max-steps", 20, "--out", tmp_path / "other").stdout

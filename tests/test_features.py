@@ -194,14 +194,14 @@ def test_a_users_own_function(tmp_path: Path) -> None:
     np.testing.assert_allclose(found(engine, POINTS)[:, 1], abs(POINTS[:, 0] - POINTS[:, 1]), rtol=1e-15)
     engine.save(tmp_path / "one")
     with pytest.raises(PgfastError, match=r"give it again, as Engine.load"):
-        Engine.load(tmp_path / "one")
-    again = Engine.load(tmp_path / "one", features=waves)
+        Engine.load(tmp_path / "one", trust=True)
+    again = Engine.load(tmp_path / "one", features=waves, trust=True)
     np.testing.assert_array_equal(found(again, POINTS), found(engine, POINTS))
     (tmp_path / "mine.py").write_text("def waves(observation):\n    return 2.0 * observation[0]\n")
     other = engine_for(f"{tmp_path / 'mine.py'}:waves")
     np.testing.assert_array_equal(found(other, POINTS), np.column_stack([2 * POINTS[:, 0], np.ones(len(POINTS))]))
     other.save(tmp_path / "two")
-    assert Engine.load(tmp_path / "two").model.policy.features.n_features == 2
+    assert Engine.load(tmp_path / "two", trust=True).model.policy.features.n_features == 2
 
 
 @pytest.mark.slow

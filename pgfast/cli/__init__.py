@@ -23,7 +23,9 @@ from pgfast.cli import (
     gradcheck,
     landscape,
     off_policy,
+    resume,
     train,
+    verify,
 )
 from pgfast.cli.app import App
 
@@ -53,6 +55,8 @@ def _options(
 
 
 app.command()(train.train)
+app.command()(resume.resume)
+app.command()(verify.verify)
 app.command()(evaluate.evaluate)
 app.command()(environments.envs)
 app.command()(environments.info)

@@ -77,6 +77,8 @@ def _in_words(error: BaseException) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, _UsageError):
         return _usage_in_words(error), 2
+    if isinstance(error, MemoryError):
+        return "There isn't enough memory for this: choose fewer runs, a smaller batch or a smaller environment.", 2
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     return f"pgfast met an error of its own ({what}); --debug shows where.", INTERNAL_ERROR
 

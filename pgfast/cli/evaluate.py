@@ -9,16 +9,16 @@ import typer
 
 from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, per_step, span, threshold
 from pgfast.cli.progress import compile_aloud
-from pgfast.cli.train import Threads, check_threads, tell
+from pgfast.cli.resume import RUN, OwnEnv, Trust, warn_of_changes
+from pgfast.cli.session import Threads, check_threads, tell
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: Annotated[Path, RUN],
     episodes: Annotated[int | None, typer.Option(help="Fresh episodes of each run; by default the run's own.")] = None,
     deterministic: Annotated[bool, typer.Option(help="Always take the preferred action.")] = False,
-    env: Annotated[
-        str | None, typer.Option("--env", metavar="ENV", help="Where the environment is now, if the run can't find it.")
-    ] = None,
+    env: OwnEnv = None,
+    trust: Trust = False,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -29,7 +29,8 @@ def evaluate(
     from pgfast.algorithms.catalogue import algorithm_of
     from pgfast.engine import Engine
 
-    engine = Engine.load(run, env=env)
+    engine = Engine.load(run, env=env, trust=trust)
+    warn_of_changes(engine, run, quiet)
     tell(engine, quiet)
     compile_aloud(engine, quiet=quiet)
     deterministic = deterministic or algorithm_of(engine.settings).greedy

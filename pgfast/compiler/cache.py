@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgfast.compiler.block import Form
 from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
+from pgfast.files import write_whole
 
 if TYPE_CHECKING:
     from pgfast.compiler.machine import MachineCode, ObjectFile
@@ -66,7 +67,7 @@ def save(function: Any, form: Form, file: ObjectFile) -> None:
     content = description.encode() + b"\n" + file.code
     try:
         _make_private(path.parent)
-        _write_whole(path, _HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+        write_whole(path, _HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content, mode=0o600)
     except OSError:
         return  # a cache that can't be written only costs time
 
@@ -108,16 +109,3 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not _is_private(folder):
         raise PermissionError(f"{folder} can be written by other users")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write so that a reader, or a process doing the same, sees the whole file or none."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as file:
-        file.write(content)
-    try:
-        os.replace(file.name, path)
-    except OSError:
-        os.unlink(file.name)
-        raise

@@ -295,6 +295,6 @@ def note(plan, learner, sums, a, at, run, slot):
     clock[slot, STEPS] += np.int64(sums[a, at + LENGTH])
     clock[slot, UPDATES] += np.int64(sums[a, at + MOVES])
     row = (clock[slot, EPISODES] - 1 - plan.log_origin) // plan.log_every
-    merge_stats(sums, a, at, learner.log[slot], row, 0)
+    merge_stats(sums, a, at, learner.log[slot], row if row > 0 else 0, 0)  # a run may have begun behind the others
     if plan.learn == 1:
         runs[run, learner.reference_at] = sums[a, at + REFERENCE] + sums[a, at + SUM] / count
