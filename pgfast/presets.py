@@ -75,60 +75,66 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-_AC, _ACC = "actor-critic", "actor-critic-continuing"
-BEST: dict[tuple[str, str], dict[str, Any]] = {  # of an environment and an algorithm, where neither's own will do
-    ("ShortCorridor", _AC): {"lam": 0.9, "lam_value": 0.9, "lr": 5e-4},
-    ("CartPole-v1", _AC): {"bias": True, "lam": 0.98, "lam_value": 0.98, "lr": 3e-4, "lr_value": 1e-3},
-    ("MountainCar-v0", _AC): {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 1_000},
-    ("Pendulum-v1", _AC): {"lr": 3e-4, "lr_value": 0.03, "episodes": 2_000},
-    ("AccessControl", _ACC): {
-        "lam": 0.0,
-        "lam_value": 0.0,
-        "lr": 0.03,
-        "lr_average": 0.003,
-        "lr_value": 0.05,
-        "episodes": 1_000,
+BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environment, where neither's own will do
+    "a2c": {
+        "CartPole-v1": {"bias": True, "lam": 0.98, "lr_value": 1.0, "bootstrap": True},
+        "FrozenLake-v1": {"lam": 0.99, "lr_value": 0.02},
+        "MountainCar-v0": {"lr_value": 1.0, "bootstrap": True},
+        "AccessControl": {"bootstrap": True},
+        "Acrobot-v1": {"bootstrap": True},
+        "CliffWalking-v1": {"bootstrap": True},
+        "Pendulum-v1": {"bootstrap": True},
+        "Taxi-v4": {"bootstrap": True},
     },
-    ("CartPole-v1", "a2c"): {"bias": True, "lam": 0.98, "lr_value": 1.0, "bootstrap": True},
-    ("FrozenLake-v1", "a2c"): {"lam": 0.99, "lr_value": 0.02},
-    ("MountainCar-v0", "a2c"): {"lr_value": 1.0, "bootstrap": True},
-    **{
-        (name, "a2c"): {"bootstrap": True}
-        for name in ("AccessControl", "Acrobot-v1", "CliffWalking-v1", "Pendulum-v1", "Taxi-v4")
+    "actor-critic": {
+        "ShortCorridor": {"lam": 0.9, "lam_value": 0.9, "lr": 0.0005},
+        "CartPole-v1": {"bias": True, "lam": 0.98, "lam_value": 0.98, "lr": 0.0003, "lr_value": 0.001},
+        "MountainCar-v0": {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 1_000},
+        "Pendulum-v1": {"lr": 0.0003, "lr_value": 0.03, "episodes": 2_000},
     },
-    ("CartPole-v1", "expected"): {  # whose q̂ has to tell where balancing is easy
-        "features": "polynomial",
-        "feature_parameters": {"degree": 3, "low": [-2.4, -3.0, -0.21, -3.0], "high": [2.4, 3.0, 0.21, 3.0]},
-        "bias": True,
-        "gamma": 0.98,
-        "lr": 0.01,
-        "lr_value": 2.0,
-        "batch": 16,
+    "actor-critic-continuing": {
+        "AccessControl": {
+            "lam": 0.0,
+            "lam_value": 0.0,
+            "lr": 0.03,
+            "lr_average": 0.003,
+            "lr_value": 0.05,
+            "episodes": 1_000,
+        },
     },
-    ("Blackjack-v1", "expected"): {"lr": 0.02, "lr_value": 0.01},
-    ("Taxi-v4", "expected"): {  # a policy that q̂ keeps up with
-        "gamma": 0.95,
-        "lr": 0.005,
-        "lr_value": 0.5,
-        "entropy": 0.3,
-        "batch": 64,
-        "episodes": 2_000_000,
+    "gpomdp": {
+        "Acrobot-v1": {"gamma": 0.99, "horizon": 2_000},
     },
-    ("MountainCarContinuous-v0", "pgpe"): {"features": "observation", "sigma0": 2.0, "lr": 0.2, "episodes": 5_000},
-    ("Pendulum-v1", "pgpe"): {
-        "features": "fourier",
-        "feature_parameters": {"order": 3},
-        "lr": 0.1,
-        "episodes": 20_000,
+    "natural": {
+        "FrozenLake-v1": {"lr": 1.0, "entropy": 0.0, "max_kl": 0.003},
+        "CliffWalking-v1": {"lr_value": 0.02, "entropy": 1.0, "episodes": 500_000, "max_kl": 0.003},
+        "Blackjack-v1": {"lr": 0.1, "lr_value": 1.0, "damping": 0.1, "max_kl": 0.003},
+        "AccessControl": {"lr": 0.3, "lr_value": 0.01, "damping": 0.1, "max_kl": 0.003},
     },
-    ("MountainCar-v0", "pgpe"): {"features": "fourier", "feature_parameters": {"order": 2}, "lr": 0.1},
-    ("CartPole-v1", "ppo"): {"lam": 1.0, "lr": 0.02},
-    ("CartPole-v1", "trpo"): {"lam": 1.0, "max_kl": 0.003, "batch": 64},
-    ("FrozenLake-v1", "natural"): {"lr": 1.0, "entropy": 0.0, "max_kl": 0.003},
-    ("CliffWalking-v1", "natural"): {"lr_value": 0.02, "entropy": 1.0, "episodes": 500_000, "max_kl": 0.003},
-    ("Blackjack-v1", "natural"): {"lr": 0.1, "lr_value": 1.0, "damping": 0.1, "max_kl": 0.003},
-    ("AccessControl", "natural"): {"lr": 0.3, "lr_value": 0.01, "damping": 0.1, "max_kl": 0.003},
-    ("Acrobot-v1", "gpomdp"): {"gamma": 0.99, "horizon": 2_000},  # else most episodes may be paid the same
+    "ppo": {
+        "CartPole-v1": {"lam": 1.0, "lr": 0.02},
+    },
+    "trpo": {
+        "CartPole-v1": {"lam": 1.0, "max_kl": 0.003, "batch": 64},
+    },
+    "expected": {
+        "CartPole-v1": {
+            "features": "polynomial",
+            "feature_parameters": {"degree": 3, "low": [-2.4, -3.0, -0.21, -3.0], "high": [2.4, 3.0, 0.21, 3.0]},
+            "bias": True,
+            "gamma": 0.98,
+            "lr": 0.01,
+            "lr_value": 2.0,
+            "batch": 16,
+        },
+        "Blackjack-v1": {"lr": 0.02, "lr_value": 0.01},
+        "Taxi-v4": {"gamma": 0.95, "lr": 0.005, "lr_value": 0.5, "entropy": 0.3, "batch": 64, "episodes": 2_000_000},
+    },
+    "pgpe": {
+        "MountainCarContinuous-v0": {"features": "observation", "sigma0": 2.0, "lr": 0.2, "episodes": 5_000},
+        "Pendulum-v1": {"features": "fourier", "feature_parameters": {"order": 3}, "lr": 0.1, "episodes": 20_000},
+        "MountainCar-v0": {"features": "fourier", "feature_parameters": {"order": 2}, "lr": 0.1},
+    },
 }
 
 
@@ -147,7 +153,7 @@ def preset(
         **(FOREIGN if foreign else {}),
         **PRESETS.get(name, {}),
         **suits,
-        **BEST.get((name, algorithm), {}),
+        **BEST.get(algorithm, {}).get(name, {}),
     }
     given = chosen or {}
     if given.get("n_steps") is not None:  # in the place of λ
