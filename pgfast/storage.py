@@ -148,7 +148,8 @@ def configured(
 
 def learner_arrays(model: Model, learner: Learner) -> dict[str, np.ndarray]:
     """What a learner can be made again from, beside the log."""
-    return {"learned": learner.runs[:, _lasting(model, learner)], "clock": learner.clock}
+    learned = np.ascontiguousarray(learner.runs[:, _lasting(model, learner)])  # safetensors writes memory as it lies
+    return {"learned": learned, "clock": learner.clock}
 
 
 def restore_learner(
