@@ -7,7 +7,7 @@ traces is the gradient of an update as at an episode's end. Notation and shapes 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import fma, inlined, lane_kernel, leaf, optional_hook
+from pgfast.compiler import fma, inlined, lane_kernel, leaf
 from pgfast.kernels.continuing import come_to_states, move_reached, restart_or_go_on
 from pgfast.kernels.lanes import CHANGED, TERMINATED, settle_and_weigh
 from pgfast.kernels.trace_updates import (
@@ -22,15 +22,7 @@ from pgfast.kernels.trace_updates import (
 )
 from pgfast.kernels.traces import Traces, add_scores, inner, zero
 from pgfast.policies.softmax import SMALL
-from pgfast.protocol import score, weigh_entropy, write
-
-
-@inlined
-def features_of_states(policy):
-    return policy.features
-
-
-value_features = optional_hook("value_map", features_of_states)  # (policy) -> the feature map of v̂
+from pgfast.protocol import score, see_values, weigh_entropy
 
 
 @leaf
@@ -153,7 +145,7 @@ class StepTraces(Traces):
         lanes, m = w.lanes, w.memory
         if algorithm.continues == 1:
             come_to_states(n, env, like, plan, lanes, m)
-        write(value_features(policy), env, n, like, w, m.v)
+        see_values(policy, env, like, n, w)
         inner(n, m.weights, m.v, m.credited)
         lanes.control[CHANGED] = 1
         if m.full.shape[0] <= 2 * SMALL and optimisation.rule.plain == 1 and algorithm.entropy == 0.0:

@@ -84,10 +84,6 @@ class StateActionSoftmax(NamedTuple):
             preferences(n, m.theta, m.x, m.h)
             choose(n, deterministic, lanes, m)
 
-    def value_map(self):
-        """The feature map of v̂."""
-        return self.value_features
-
     def score(self, i, r, coefficients, m):
         """Row r of Σ_b c_b x(s, b) in lane i; Σ_b c_b = 0, so that x(s, last) can be subtracted."""
         d, last = m.theta.shape[0], coefficients.shape[0] - 1
