@@ -89,6 +89,8 @@ class Engine:
         seed: int = 0,
         **settings: Any,
     ) -> None:
+        if not isinstance(algorithm, str):
+            raise PgfastError(f"algorithm is {algorithm!r}: it must be a name that `pgfast algorithms` lists.")
         source = find(env, settings.pop("env_parameters", None))
         if callable(features := settings.get("features")):
             source, settings["features"] = replace(source, features=features), f"{features.__name__}()"
