@@ -2,8 +2,9 @@
 
     python -m pgfast._bench.robustness --seconds 60
 
-tries each kind of input for so long and writes tests/ROBUSTNESS.md. An input is survived when it gives a result, or one
-sentence that is a `PgfastError`; whatever else is raised is a fault, and ends the command with 1.
+tries each kind of input for so long, kills a training many times, lets all algorithms learn in kernels that check every
+index, and writes tests/ROBUSTNESS.md. An input is survived when it gives a result, or one sentence that is a
+`PgfastError`; whatever else is raised is a fault, and ends the command with 1.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pgfast import Checkpoints, Engine, PgfastError, TabularMDP, make
+from pgfast.algorithms.catalogue import ALGORITHMS
+from pgfast.algorithms.exact import EXACT
 from pgfast.settings import Settings
 
 REPORT = Path(__file__).resolve().parent.parent / "tests" / "ROBUSTNESS.md"
@@ -286,6 +289,39 @@ def kill(times: int, folder: Path) -> int:
     return wrong
 
 
+_SHORT = """
+import sys
+from pgfast import Engine
+engine = Engine(sys.argv[1], algorithm=sys.argv[2])
+engine.learn(engine.settings.batch * 3)
+print(engine.digest())
+"""
+
+
+def check_bounds(folder: Path) -> tuple[int, int]:
+    """Let every algorithm that samples learn a little, in kernels that check every index and in those that don't; how
+    many did, and how many were stopped by an index, or learned something else."""
+    envs = {"linear": "CartPole-v1", "tabular": "FrozenLake-v1", "tiles": "Pendulum-v1"}
+    tried = faults = 0
+    for algorithm, env in itertools.product((a for a in ALGORITHMS if a not in EXACT), envs.values()):
+        try:
+            Engine(env, algorithm=algorithm)
+        except PgfastError:
+            continue
+        done = [
+            subprocess.run(
+                [sys.executable, "-c", _SHORT, env, algorithm], capture_output=True, text=True, check=False,
+                env={**os.environ, "NUMBA_BOUNDSCHECK": on, "PGFAST_CACHE_DIR": str(folder / f"bounds-{on}")},
+            )
+            for on in "01"
+        ]  # fmt: skip
+        tried += 1
+        if any(d.returncode for d in done) or done[0].stdout != done[1].stdout:
+            print(f"bounds, {env}, {algorithm}: {done[1].stderr.strip() or 'another result'}", file=sys.stderr)
+            faults += 1
+    return tried, faults
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each kind of input")
@@ -305,6 +341,10 @@ def main() -> None:
             print(lines[-1], flush=True)
         wrong = kill(chosen.kills, Path(name))
         lines.append(f"| kill -9 at a random moment | {chosen.kills} | {wrong} |")
+        print(lines[-1], flush=True)
+        learned, outside = check_bounds(Path(name))
+        faults += outside
+        lines.append(f"| algorithms whose kernels check every index | {learned} | {outside} |")
         print(lines[-1])
     command = f"python -m pgfast._bench.robustness --seconds {chosen.seconds:g} --kills {chosen.kills}"
     title = "# Robustness\n\nWritten by\n\n"
