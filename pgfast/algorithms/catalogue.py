@@ -23,14 +23,14 @@ ALGORITHMS: dict[str, Algorithm] = {
     "a2c": A2C,
     "actor-critic": ACTOR_CRITIC,
     "actor-critic-continuing": ACTOR_CRITIC_CONTINUING,
-    "expected": EXPECTED,
-    "gradient-bandit": GRADIENT_BANDIT,
-    "pgpe": PGPE,
     "gpomdp": GPOMDP,
     "natural": NATURAL,
     "enac": ENAC,
     "ppo": PPO,
     "trpo": TRPO,
+    "expected": EXPECTED,
+    "pgpe": PGPE,
+    "gradient-bandit": GRADIENT_BANDIT,
     **exact_algorithms(),
 }
 EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have

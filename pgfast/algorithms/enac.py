@@ -13,7 +13,7 @@ from pgfast.algorithms.natural import MATRIX
 from pgfast.algorithms.reinforce import make_reinforce
 
 ENAC = Algorithm(
-    "episodic natural actor–critic: along the regression of returns on sums of scores",
+    "Episodic natural actor–critic: along the regression of returns on sums of scores",
     "Peters & Schaal 2008, table 5",
     make_reinforce,
     defaults={

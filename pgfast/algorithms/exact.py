@@ -39,13 +39,13 @@ class ExactAlgorithm(NamedTuple):
 
 
 EXACT = {
-    "exact-pg": ExactAlgorithm("exact policy gradient", "Mei et al. 2020"),
-    "exact-npg": ExactAlgorithm("exact natural gradient", "Kakade 2001; Agarwal et al. 2021", natural=True),
-    "exact-entropy-pg": ExactAlgorithm("exact gradient with an entropy bonus", "Mei et al. 2020", entropy=True),
+    "exact-pg": ExactAlgorithm("Exact policy gradient", "Mei et al. 2020"),
+    "exact-npg": ExactAlgorithm("Exact natural gradient", "Kakade 2001; Agarwal et al. 2021", natural=True),
+    "exact-entropy-pg": ExactAlgorithm("Exact gradient with an entropy bonus", "Mei et al. 2020", entropy=True),
     "exact-entropy-npg": ExactAlgorithm(
-        "exact natural gradient with an entropy bonus", "Cen et al. 2022", natural=True, entropy=True
+        "Exact natural gradient with an entropy bonus", "Cen et al. 2022", natural=True, entropy=True
     ),
-    "exact-escort-pg": ExactAlgorithm("exact gradient of an escort policy", "Mei et al. 2020b", policy="escort"),
+    "exact-escort-pg": ExactAlgorithm("Exact gradient of an escort policy", "Mei et al. 2020b", policy="escort"),
 }
 _DEFAULTS = {  # an update counts as an episode, and nothing is estimated
     "baseline": "none",

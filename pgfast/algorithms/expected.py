@@ -46,7 +46,7 @@ def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
 
 
 EXPECTED = Algorithm(
-    "expected policy gradient: a learned q̂ meets the score of every action",
+    "Expected policy gradient: a learned q̂ meets the score of every action",
     "Sutton et al. 2000; Ciosek & Whiteson 2018",
     make_expected,
     defaults={"baseline": "none"},

@@ -48,7 +48,7 @@ def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
 
 
 GRADIENT_BANDIT = Algorithm(
-    "gradient bandit algorithm: preferences move after every pull",
+    "Gradient bandit algorithm: preferences move after every pull",
     "Sutton & Barto 2018, section 2.8",
     make_gradient_bandit,
     defaults={"baseline": "mean", "optimizer": "sgd", "lr": 0.1, "batch": 1, "episodes": 1_000, "entropy": 0.0},

@@ -14,7 +14,7 @@ from pgfast.algorithms.reinforce import make_reinforce
 MATRIX = ("damping", "solver", "max_kl")  # settings of what solves systems
 
 NATURAL = Algorithm(
-    "natural gradient: along F⁻¹g, with the empirical Fisher matrix of the batch",
+    "Natural gradient: along F⁻¹g, with the empirical Fisher matrix of the batch",
     "Kakade 2001",
     make_reinforce,
     defaults={"optimizer": "sgd", "max_kl": 0.001},

@@ -50,7 +50,7 @@ def make_ppo(settings: Settings) -> Ppo:
 
 
 PPO = Algorithm(
-    "proximal policy optimisation: several epochs over a batch, with a clipped ratio",
+    "Proximal policy optimisation: several epochs over a batch, with a clipped ratio",
     "Schulman et al. 2017",
     make_ppo,
     defaults={"baseline": "value", "lam": 0.95, "epochs": 4},

@@ -63,7 +63,7 @@ def check(settings: Settings) -> None:
 
 
 TRPO = Algorithm(
-    "trust region policy optimisation: natural steps within a bound on the divergence",
+    "Trust region policy optimisation: natural steps within a bound on the divergence",
     "Schulman et al. 2015",
     make_trpo,
     defaults={"baseline": "value", "entropy": 0.0, "lam": 0.95, "damping": 1e-3, "max_kl": 0.01},
