@@ -172,7 +172,7 @@ def restore_learner(
     counters = given[:, [EPISODES, STEPS, UPDATES]]
     if np.any(counters < 0) or np.any(counters > LARGEST) or np.any(given[:, EPISODES] > last):
         raise PgfastError(f"{place} counts episodes or steps that can't have been.")
-    if np.any((given[:, FAILED] != -1) & (given[:, FAILED] != given[:, EPISODES])):
+    if np.any((given[:, FAILED] < -1) | (given[:, FAILED] > given[:, EPISODES])):
         raise PgfastError(f"{place} has a run that failed at an episode it never came to.")
     learner.runs[:, lasting] = learned
     clock[:, [EPISODES, STEPS, UPDATES, FAILED]] = given[:, [EPISODES, STEPS, UPDATES, FAILED]]

@@ -59,7 +59,7 @@ def test_train_says_what_it_did(lake: tuple[Path, dict]) -> None:
 def test_folder_holds_the_run(lake: tuple[Path, dict]) -> None:
     folder, said = lake
     names = {p.name for p in folder.iterdir()}
-    assert names == {"config.toml", "policy.safetensors", "metrics.csv", "summary.json", "curve.png"}
+    assert names == {"config.toml", "origin.json", "policy.safetensors", "metrics.csv", "summary.json", "curve.png"}
     assert json.loads((folder / "summary.json").read_text("utf-8")) == said
     config = tomllib.loads((folder / "config.toml").read_text("utf-8"))
     assert (config["env"], config["runs"], config["seed"], config["episodes"]) == ("FrozenLake-v1", 2, 7, 20480)

@@ -215,7 +215,7 @@ def test_an_agent_that_refines_goes_on_where_it_was_saved(settings, monkeypatch,
     whole = problems.engine("linear", "batches", runs=1, batch=2, **settings).agent()
     play(whole, 3)
     whole.save(tmp_path)
-    again = Agent.load(tmp_path)
+    again = Agent.load(tmp_path, trust=True)
     for agent in (whole, again):
         play(agent, 4)
     assert np.abs(whole.engine.theta).max() > 0

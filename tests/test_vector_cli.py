@@ -63,7 +63,7 @@ def test_train_and_evaluate(folder: Path, name: str) -> None:
     lines = done.stderr.splitlines()
     assert sum("is stepped by Gymnasium, not compiled: about " in line for line in lines) == 1
     names = {p.name for p in (folder / "run").iterdir()}
-    assert names == {"config.toml", "policy.safetensors", "metrics.csv", "summary.json", "curve.png"}
+    assert names == {"config.toml", "origin.json", "policy.safetensors", "metrics.csv", "summary.json", "curve.png"}
     again = answer(folder, "evaluate", "run", "--episodes", 7, "--trust")
     assert again["digest"] == said["digest"]
     assert again["episodes"] == 7
