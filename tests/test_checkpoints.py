@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -217,20 +218,19 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     words += ["--evaluation-episodes", "100", "--batch", "256"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     expected = answer_here(*words, "--out", whole)["digest"]
-    moments, kills = random.Random(runs), 0
-    process = start(killed, *words, "--out", str(killed))
-    while kills < 5:
-        while process.poll() is None and not (killed / "config.toml").exists():
-            os.sched_yield()
-        try:
-            process.wait(moments.uniform(0.05, 0.6) if kills else 0.1)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        if process.wait() != -signal.SIGKILL:
+    moments, kills, command = random.Random(runs), 0, [*words, "--out", str(killed)]
+    while True:
+        with start(killed, *command) as process:
+            while process.poll() is None and not (killed / "config.toml").exists():
+                os.sched_yield()
+            if kills < 5:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(moments.uniform(0.05, 0.6) if kills else 0.1)
+                process.kill()
+            _, said = process.communicate()
+        if process.returncode != -signal.SIGKILL:
             break
-        kills += 1
-        process = start(killed, "resume", str(killed))
-    _, said = process.communicate()
+        kills, command = kills + 1, ["resume", str(killed)]
     assert kills >= 1
     assert process.returncode == 0 or "is complete" in said
     assert answer_here("evaluate", killed, "--episodes", 10)["digest"] == expected

@@ -113,11 +113,11 @@ def test_the_policy_of_another_run(tmp_path: Path):
 
 def test_on_the_command_line(tmp_path: Path):
     picture = tmp_path / "estimators.png"
-    arguments = ("compare-estimators", "FrozenLake-v1", "--estimates", 50, "--batches", "2,8", "--episodes", 64,
-                 "--batch", 8, "--gamma", 0.9, "--out", picture)  # fmt: skip
+    arguments = ("compare-estimators", "Garnet", "-E", "n_states=6", "--estimates", 50, "--batches", "2",
+                 "--episodes", 64, "--batch", 8, "--gamma", 0.9, "--out", picture)  # fmt: skip
     said = answer(*arguments)
-    assert (said["env"], said["gamma"], said["estimates"]) == ("FrozenLake-v1", 0.9, 50)
-    assert len(said["estimators"]) == 2 * 2 * ALL
+    assert (said["env"], said["gamma"], said["estimates"]) == ("Garnet", 0.9, 50)
+    assert len(said["estimators"]) == 2 * ALL
     first = said["estimators"][0]
     assert {"policy", "algorithm", "returns", "baseline", "batch", "bias", "variance", "seconds"} < set(first)
     assert picture.stat().st_size > 10_000
