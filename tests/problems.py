@@ -270,7 +270,6 @@ SHORT = {  # name: problem, schedule and settings
         f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
         for problem, schedule, changes in [
             ("linear", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
-            ("linear", "runs", {"baseline": "value", "discount_factor": True}),
             ("corridor", "runs", {"baseline": "mean", "returns": "whole", "optimizer": "rmsprop"}),
             ("cartpole", "batches", {"baseline": "mean", "runs": 1}),
             ("glider", "batches", {"baseline": "mean", "entropy": 0.1}),
@@ -311,6 +310,11 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
     "fourier runs": ("fourier", "runs", {"baseline": "value", "entropy": 0.1}),
     "fourier in_loop": ("fourier", "in_loop", {"baseline": "value"}),
     "tiles in_loop": ("tiles", "in_loop", {"baseline": "value", "entropy": 0.1}),
+    "linear runs in single precision": (
+        "linear",
+        "runs",
+        {"baseline": "value", "discount_factor": True, "precision": "float32"},
+    ),
     "raft runs in single precision": ("raft", "runs", {"baseline": "batch", "entropy": 0.1, "precision": "float32"}),
     "squashed batches in single precision": ("squashed", "batches", {"baseline": "mean", "precision": "float32"}),
     "fourier batches in single precision": ("fourier", "batches", {"baseline": "value", "precision": "float32"}),

@@ -223,7 +223,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         with start(killed, *command) as process:
             while process.poll() is None and not (killed / "config.toml").exists():
                 os.sched_yield()
-            if kills < 5:
+            if kills < 3:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(moments.uniform(0.05, 0.6) if kills else 0.1)
                 process.kill()

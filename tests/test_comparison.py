@@ -15,7 +15,7 @@ from pgfast import Engine, PgfastError, comparison, exact
 from pgfast.comparison import Estimator, compare, estimators
 from pgfast.estimates import Sample, known, random_theta, sample
 
-SMALL = {"batches": (1, 4), "estimates": 4000, "warm_up": 32, "episodes": 64, "batch": 4}
+SMALL = {"batches": (1, 4), "estimates": 2000, "warm_up": 32, "episodes": 64, "batch": 4}
 GAMMA = 0.8
 ESTIMATORS = {"reinforce": 24, "a2c": 2, "gpomdp": 2}  # how many of each, by the switches that they have
 ALL = sum(ESTIMATORS.values())
@@ -34,7 +34,7 @@ def test_every_combination_is_there(lines):
 
 
 def test_variance_of_an_episode_is_the_exact_one(lines):
-    """The variance of 4,000 estimates is within 30 %."""
+    """The variance of 2,000 estimates is within 30 %."""
     mdp = random_mdp()
     theta = random_theta(Engine(mdp, gamma=GAMMA), 0)
     policy = exact.table_policy(5, 3)

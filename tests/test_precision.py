@@ -237,13 +237,12 @@ class Lottery(NamedTuple):
         return state[1]
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_threads_don_t_matter_where_discounts_become_negligible(precision):
+def test_threads_don_t_matter_where_discounts_become_negligible():
     """In single precision γᵗ does so at the step at which most of these episodes pay."""
     found = set()
     for threads in (1, 2, 3):
         engine = Engine(
-            Lottery(), policy="linear", precision=precision, runs=16, batch=1, gamma=0.5, discount_factor=True,
+            Lottery(), policy="linear", precision="float32", runs=16, batch=1, gamma=0.5, discount_factor=True,
             baseline="none", optimizer="sgd", lr=1.0, seed=3,
         )  # fmt: skip
         engine.learn(3, threads=threads)
