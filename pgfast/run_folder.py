@@ -46,6 +46,12 @@ def default_path(env: str, algorithm: str, seed: int) -> Path:
     return path
 
 
+def check_run(folder: Path) -> None:
+    """Raise PgfastError for a folder that no run has begun in."""
+    if not (folder / CONFIG).exists():
+        raise PgfastError(f"There is no run in {folder}: it has no {CONFIG}.")
+
+
 class RunFolder:
     """A folder held for one process: made, and seen to be writable, when entered; left as it was found when nothing has
     been written. Raises PgfastError when it holds a run already, unless that is to be gone on with, when it can't be
@@ -55,8 +61,8 @@ class RunFolder:
         self.path, self.holds_run = path, holds_run
 
     def __enter__(self) -> Self:
-        if self.holds_run and not (self.path / CONFIG).exists():
-            raise PgfastError(f"There is no run in {self.path}: it has no {CONFIG}.")
+        if self.holds_run:
+            check_run(self.path)
         self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
         self._check_free()
         make_folder(self.path)

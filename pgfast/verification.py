@@ -24,7 +24,7 @@ from pgfast.checkpoints import Checkpoints
 from pgfast.engine import Engine
 from pgfast.errors import PgfastError
 from pgfast.results import Curve
-from pgfast.run_folder import METRICS, metrics, read_summary
+from pgfast.run_folder import METRICS, check_run, metrics, read_summary
 from pgfast.storage import changes, configured, policy_in
 
 SAME = "the same"
@@ -58,7 +58,8 @@ class Outcome(NamedTuple):
 def repeat(folder: Path, env: Any = None, trust: bool = False, threads: int | None = None) -> list[Finding]:
     """Train again by a run's settings, and compare parameters, metrics and evaluation with what the folder holds.
 
-    Raises PgfastError for a run that isn't complete."""
+    Raises PgfastError for a run that isn't complete, or isn't there."""
+    check_run(folder)
     summary = read_summary(folder)
     if summary is None or summary.get("stopped") is not False:
         raise PgfastError(f"The run in {folder} is not complete: `pgfast resume {folder}` goes on with it.")
