@@ -48,7 +48,7 @@ def test_a_run_that_was_stopped_is_not_verified(run: Path) -> None:
     summary = json.loads((run / SUMMARY).read_text("utf-8"))
     (run / SUMMARY).write_text(json.dumps({**summary, "stopped": True}), "utf-8")
     assert "is not complete: `pgfast resume" in here("verify", run).stderr
-    assert f"There is no run in {tmp_path / 'none'}" in here("verify", tmp_path / "none").stderr
+    assert f"There is no run in {run / 'none'}" in here("verify", run / "none").stderr
     assert here("verify").returncode == 2
 
 
