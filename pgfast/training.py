@@ -168,23 +168,17 @@ class Job:
         return make_record(problem.model, problem.algorithm, problem.values, tasks, self.plan.runs, capacity)
 
     def _worker(self) -> Worker:
-        if self.record is not None:
-            return self._recording_worker()
         problem, model = self.problem, self.problem.model
-        capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
+        if self.record is not None:
+            workspace, memory = recording_workspace(model, problem.traits.like, problem.values), self.record
+        else:
+            capacity = max(2 * MOST_SHARING, min(FIRST_TAPE, problem.traits.max_steps + 2 * MOST_SHARING))
+            workspace, memory = room_for_lanes(problem, capacity, self.learn)
         return Worker(
-            *room_for_lanes(problem, capacity, self.learn),
+            workspace,
+            memory,
             make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states, problem.refinement.scratch),
             self.shared if self.shared is not None else self._accounts(LANES),
-        )
-
-    def _recording_worker(self) -> Worker:
-        problem, model = self.problem, self.problem.model
-        return Worker(
-            recording_workspace(model, problem.traits.like, problem.values),
-            self.record,
-            make_room(model.n_parameters, problem.values, model.n_outputs, model.n_states),
-            self.shared,
         )
 
     def _arguments(self, worker: Worker, budget: int) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import typer
 from pgfast.cli.output import Debug, Json, Quiet, answer, cut_off, facts, per_step, span, threshold
 from pgfast.cli.progress import compile_aloud
 from pgfast.cli.resume import RUN, OwnEnv, Trust, warn_of_changes
-from pgfast.cli.session import Threads, check_threads, tell
+from pgfast.cli.supervision import Threads, check_threads, tell
 
 
 def evaluate(

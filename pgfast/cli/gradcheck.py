@@ -9,7 +9,7 @@ import typer
 
 from pgfast.cli.options import Env, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
-from pgfast.cli.session import Threads, check_threads
+from pgfast.cli.supervision import Threads, check_threads
 from pgfast.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pgfast.cli.output import Debug, Json, Quiet
 from pgfast.cli.progress import Interruption
-from pgfast.cli.session import Every, Session, Threads, check_threads
+from pgfast.cli.supervision import Every, Supervision, Threads, check_threads
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
+
+if TYPE_CHECKING:
+    from pgfast.engine import Engine
 
 RUN = typer.Argument(help="The folder of a run.")
 OwnEnv = Annotated[
@@ -47,13 +50,13 @@ def resume(
             checkpoints.tidy()
             engine = configured(Engine, run, env, trust=trust)
             warn_of_changes(engine, run, quiet)
-            return Session(painter, interruption, threads, as_json, quiet).run(engine, folder, checkpoints)
+            return Supervision(painter, interruption, threads, as_json, quiet).run(engine, folder, checkpoints)
 
 
-def warn_of_changes(engine: object, run: Path, quiet: bool) -> None:
+def warn_of_changes(engine: Engine, run: Path, quiet: bool) -> None:
     """Say on stderr what is no longer as it was when a run was made."""
     from pgfast.storage import changes
 
-    found = changes(engine, run)  # type: ignore[arg-type]
+    found = changes(engine, run)
     if found and not quiet:
         print(f"pgfast: since {run} was made, {'; '.join(found)}.", file=sys.stderr)

@@ -10,7 +10,7 @@ import typer
 from pgfast.cli.options import ENV, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet
 from pgfast.cli.progress import Interruption
-from pgfast.cli.session import Every, Session, Threads, check_threads
+from pgfast.cli.supervision import Every, Supervision, Threads, check_threads
 from pgfast.errors import PgfastError
 from pgfast.painter import Painter
 
@@ -50,7 +50,7 @@ def train(
         path = out or default_path(name, engine.settings.algorithm, engine.settings.seed)
         checkpoints = Checkpoints(path, checkpoint_every or EVERY)
         with RunFolder(path) as folder:
-            return Session(painter, interruption, threads, as_json, quiet).run(engine, folder, checkpoints)
+            return Supervision(painter, interruption, threads, as_json, quiet).run(engine, folder, checkpoints)
 
 
 def _choices(

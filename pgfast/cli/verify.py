@@ -9,7 +9,7 @@ import typer
 
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.cli.resume import OwnEnv, Trust
-from pgfast.cli.session import Threads, check_threads
+from pgfast.cli.supervision import Threads, check_threads
 from pgfast.errors import PgfastError
 
 

@@ -33,6 +33,7 @@ class Accounts(NamedTuple):
     counts: int  # 1: Σ w_t ∇ log π and Σ G_0 Σ_t w_t ∇ log π are there
     notes: Any  # float64 (N, N_STATS): what lanes that are runs have tallied
     width: int  # entries of a state of a table, or of one of many features; 0: neither
+    values: int  # value weights of a state, where the states visited are listed
     lists: int  # 1: the states visited are listed
     marks: Any  # uint8 (N, S): 1 where a state is listed
     seen: Any  # int64 (N, S + 2): how many states are listed, which, and room to write one more
@@ -60,15 +61,16 @@ def make_accounts(
     listed = n_rows // width if lists else 0
     return Accounts(
         sums, n_rows, stats_at, scores_at, scores_at + n_rows, moments_at, int(counts), np.zeros((count, N_STATS)),
-        width, int(lists), np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
+        width, n_weights // listed if listed else 0, int(lists), np.zeros((count, listed), np.uint8),
+        np.zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 
 @leaf
 def value_rows(accounts, s):
     """Where the value weights of state s stand: one, or one for each action, or none."""
-    width = (accounts.stats_at - accounts.value_at) // accounts.marks.shape[1]
-    return range(accounts.value_at + s * width, accounts.value_at + s * width + width)
+    first = accounts.value_at + s * accounts.values
+    return range(first, first + accounts.values)
 
 
 @leaf

@@ -276,10 +276,8 @@ credits = optional_hook("credits", steps_credited)
 def follow_mean(algorithm, learner, run, sums, a, stats_at):
     """The running mean of X_t takes in those of account `a`."""
     runs, at = learner.runs, learner.baseline_at
-    total, count = (
-        sums[a, stats_at + CREDITED],
-        credits(algorithm, sums[a, stats_at + LENGTH], sums[a, stats_at + COUNT]),
-    )
+    total = sums[a, stats_at + CREDITED]
+    count = credits(algorithm, sums[a, stats_at + LENGTH], sums[a, stats_at + COUNT])
     runs[run, learner.played_at] += count
     runs[run, at] += (total - count * runs[run, at]) / runs[run, learner.played_at]
 

@@ -57,7 +57,7 @@ def tell_damped(training: Training, quiet: bool) -> None:
 
 
 @dataclass
-class Session:
+class Supervision:
     """One training, and how the user wants to hear of it."""
 
     painter: Painter
