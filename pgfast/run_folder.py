@@ -28,7 +28,7 @@ import numpy as np
 from pgfast.errors import PgfastError
 from pgfast.plots import draw_curve
 from pgfast.results import Curve
-from pgfast.storage import CONFIG, make_folder, save_settings, write
+from pgfast.storage import CONFIG, make_folder, save_policy, save_settings, write
 
 METRICS, SUMMARY, PICTURE = "metrics.csv", "summary.json", "curve.png"
 COLUMNS = ("run", "episode", "steps", "mean_return", "std_return", "entropy", "gradient_norm", "seconds")
@@ -102,8 +102,8 @@ class RunFolder:
         save_settings(engine, self.path)
 
     def write(self, engine: Any, curve: Curve, summary: dict[str, Any]) -> None:
-        """All of the run's files but the picture."""
-        engine.save(self.path)
+        """What has become of the run, but its picture."""
+        save_policy(engine, self.path)
         write_metrics(self.path / METRICS, curve)
         write(self.path / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
 

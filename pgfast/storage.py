@@ -34,9 +34,14 @@ E = TypeVar("E", bound="Engine")
 
 def save(engine: Engine, folder: Path) -> None:
     """Settings and parameters."""
+    save_settings(engine, folder)
+    save_policy(engine, folder)
+
+
+def save_policy(engine: Engine, folder: Path) -> None:
+    """Parameters, into a folder that has the settings."""
     from safetensors.numpy import save as packed
 
-    save_settings(engine, folder)
     metadata = {
         "shape": json.dumps(engine.model.shape),
         "policy": engine.model.name,

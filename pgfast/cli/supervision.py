@@ -68,6 +68,8 @@ class Supervision:
 
     def run(self, engine: Engine, folder: RunFolder, checkpoints: Checkpoints) -> int:
         """Train to the end, or as far as the user lets it; the exit code."""
+        from pgfast.storage import save_policy
+
         path = folder.path
         with Bar(not (self.as_json or self.quiet)) as bar:
             tell(engine, self.quiet)
@@ -79,7 +81,7 @@ class Supervision:
             training = engine.learn(callback=callback, threads=self.threads, checkpoints=checkpoints)
             self.interruption.training = False
             tell_damped(training, self.quiet)
-            engine.save(path)
+            save_policy(engine, path)
             bar.stage("evaluating")
             evaluation = None if training.stopped else engine.evaluate(threads=self.threads)
             engine.close()  # a process of an environment's would keep the painter waiting
