@@ -47,6 +47,9 @@ WITHIN = (  # a workload is at least so many times as fast per step as another
     ("corridor", "corridor-1", 3.0),
     ("garnet-100k", "garnet-1k", 1 / 4),
     ("user-file", "cartpole", 1 / 1.1),
+    ("cartpole-natural", "cartpole", 1 / 2),
+    ("cartpole-ppo", "cartpole", 1 / 2),
+    ("cartpole-traces", "cartpole-runs", 1 / 2),
 )
 SCALING = ("cartpole", "frozenlake")  # workloads that are as fast as 0.9 of the cores together, in batches of 1,024
 

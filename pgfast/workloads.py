@@ -11,6 +11,9 @@ from pgfast.files import packaged_folder
 
 _SGD: dict[str, Any] = {"optimizer": "sgd", "entropy": 0.0}
 _CARTPOLE = {"policy": "linear", "bias": False, "batch": 256, "gamma": 0.99, "baseline": "mean", **_SGD, "lr": 0.003}
+_CARTPOLES = {**_CARTPOLE, "runs": 128, "batch": 1, "bias": True, "baseline": "value", "lr": 0.001, "lr_value": 0.001}
+_TRACES = {"algorithm": "actor-critic", "lam": 0.98, "lam_value": 0.98}
+_PPO = {"algorithm": "ppo", "baseline": "value", "optimizer": "adam", "lr": 0.05, "lr_value": 1.0, "lam": 0.98}
 _LAKE = {"policy": "tabular", "gamma": 1.0, "baseline": "mean", **_SGD}
 _TAXI = {"policy": "tabular", "batch": 256, "gamma": 0.99, "baseline": "value", "entropy": 0.05}
 _GARNET = {"policy": "tabular", "batch": 4096, "gamma": 0.9, "baseline": "mean", **_SGD}
@@ -49,6 +52,10 @@ class Workload:
 
 _ALL = (
     Workload("cartpole", "CartPole-v1", 256 * 240, 400.0, _CARTPOLE),
+    Workload("cartpole-natural", "CartPole-v1", 256 * 120, 400.0, {**_CARTPOLE, "algorithm": "natural", "lr": 0.1}),
+    Workload("cartpole-ppo", "CartPole-v1", 256 * 60, 400.0, {**_CARTPOLE, **_PPO}),
+    Workload("cartpole-runs", "CartPole-v1", 2000, 400.0, _CARTPOLES),
+    Workload("cartpole-traces", "CartPole-v1", 1500, 400.0, {**_CARTPOLES, **_TRACES}),
     Workload("frozenlake", "FrozenLake-v1", 512 * 800, 0.7, {**_LAKE, "batch": 512, "lr": 5.0}),
     Workload("frozenlake8x8", "FrozenLake8x8-v1", 1024 * 400, 0.8, {**_LAKE, "batch": 1024, "lr": 50.0}),
     Workload("taxi", "Taxi-v4", 256 * 2000, 6.0, {**_TAXI, "optimizer": "adam", "lr": 0.1, "lr_value": 0.1}),
