@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from pgfast import Engine
+from pgfast._bench.excerpt import RECORD, SHOWN, excerpt
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -35,3 +37,8 @@ def test_environment_example(tmp_path: Path) -> None:
 def test_files_that_the_readme_points_to_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_ratios_are_those_of_the_last_results() -> None:
+    (table,) = (found.group() for found in SHOWN.finditer(README))
+    assert table == excerpt(json.loads(RECORD.read_text("utf-8")))
