@@ -100,6 +100,11 @@ class Model:
         clock = getattr(self.policy, "clock", None)
         return clock.horizon if isinstance(clock, Timed) else None
 
+    @property
+    def n_scaled(self) -> int:
+        """Numbers of an observation that are counted from a running mean."""
+        return int(getattr(state_map(self.policy), "n_scaled", 0))
+
     def sizes(self, values: int, taken: int = 0) -> Sizes:
         """How much a lane has of everything; `values` weights of a learned baseline are used, or of q̂, which is then
         a function of `taken` features."""
@@ -110,7 +115,7 @@ class Model:
 
     def lanes(self, like: Any, fields: list[Field]) -> np.record:
         """A thread's record of lanes, with fields of the policy's own."""
-        return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
+        return make_workspace(lane_fields(like, self.precision, self.n_reals, self.n_scaled), fields)
 
     def workspace(self, like: Any, values: int, in_loop: bool, moments: tuple[int, ...] = (0, LANES)) -> np.record:
         """A thread's record of lanes for REINFORCE; what refines its gradients has an array of the shape `moments`."""
@@ -135,6 +140,12 @@ class Model:
                 return make_sparse_tape(t, self.n_reals, capacity)
             return make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
         return make_tape(self.width, values, self.n_reals, capacity) if in_loop else make_traces(refinement)
+
+
+def state_map(policy: Any) -> Any:
+    """The map x(s) of a policy, or None."""
+    features = getattr(policy, "features", None)
+    return getattr(features, "of_state", features)
 
 
 def build(env: Any, traits: Traits, settings: Settings, function: FunctionType | None = None) -> Model:
