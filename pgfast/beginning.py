@@ -65,8 +65,8 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
     )
     if model.n_scaled and (problem.in_loop or problem.at_once):
         raise PgfastError(
-            f"features is {settings.features!r}, whose mean and deviation move when a batch is complete, but θ moves at "
-            f"every step of an episode: take 'normalised', or learn in batches, with reinforce or a2c."
+            f"features is {settings.features!r}, whose mean and deviation move when a batch is complete, but θ moves "
+            f"at every step of an episode: take 'normalised', or learn in batches, with reinforce or a2c."
         )
     return problem
 

@@ -48,7 +48,8 @@ def running(inputs: Inputs, *, clip: float = 10.0) -> Any:
     """
     if inputs.discrete:
         raise PgfastError(
-            f"{inputs.label}: features is 'running', but the observations are discrete: take 'one-hot' or 'aggregation'."
+            f"{inputs.label}: features is 'running', but the observations are discrete: take 'one-hot' or "
+            f"'aggregation'."
         )
     bias = int(inputs.bias)
     return Running(inputs.shape, inputs.size + bias, bias, inputs.size, positive("clip", clip))

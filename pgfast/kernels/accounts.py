@@ -69,8 +69,8 @@ def make_accounts(
     listed = n_rows // width if lists else 0
     return Accounts(
         sums, n_rows, stats_at, scores_at, scores_at + n_rows, moments_at, moments_at + moments, int(counts),
-        np.zeros((count, N_STATS)), width, n_weights // listed if listed else 0, int(lists), np.zeros((count, listed), np.uint8),
-        np.zeros((count, listed + 2), np.int64),
+        np.zeros((count, N_STATS)), width, n_weights // listed if listed else 0, int(lists),
+        np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 
