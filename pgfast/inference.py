@@ -16,10 +16,10 @@ from pgfast.features.normalised import Normalised
 from pgfast.kernels.learner import Learner
 from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, TIME, predict
 from pgfast.kernels.scaling import scale_of
-from pgfast.models import Model, state_map
+from pgfast.models import Model
 from pgfast.probe import Traits
 from pgfast.results import Gaussian
-from pgfast.state_features import values_at
+from pgfast.state_features import state_map, values_at
 
 ROOM = 1024  # observations that a call of the kernel takes
 

@@ -39,7 +39,7 @@ from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
 from pgfast.settings import Settings
-from pgfast.state_features import AUTO, in_single, state_features
+from pgfast.state_features import AUTO, in_single, state_features, state_map
 from pgfast.tables.environment import ObservedTable, TableEnvironment
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
@@ -140,12 +140,6 @@ class Model:
                 return make_sparse_tape(t, self.n_reals, capacity)
             return make_sparse(d, t, self.row, self.n_coefficients, gamma, capacity)
         return make_tape(self.width, values, self.n_reals, capacity) if in_loop else make_traces(refinement)
-
-
-def state_map(policy: Any) -> Any:
-    """The map x(s) of a policy, or None."""
-    features = getattr(policy, "features", None)
-    return getattr(features, "of_state", features)
 
 
 def build(env: Any, traits: Traits, settings: Settings, function: FunctionType | None = None) -> Model:
@@ -284,8 +278,8 @@ def _sparse(env: Any, traits: Traits, settings: Settings, features: Any) -> Mode
     """The policy of features of which few are active; raises PgfastError for what it can't be."""
     if settings.policy in ("gaussian-linear-std", "exponential-family"):
         raise PgfastError(
-            f"policy is {settings.policy!r}, which features {settings.features!r} don't have: choose "
-            f"{'linear' if traits.n_actions else 'gaussian'!r}, or other features."
+            f"policy is {settings.policy!r}, which features {settings.features!r}, few of which are active, don't go "
+            f"with: choose {'linear' if traits.n_actions else 'gaussian'!r}, or others, such as 'fourier'."
         )
     if not traits.n_actions:
         return _sparse_gaussian(env, traits, settings, features)
