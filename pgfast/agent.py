@@ -22,6 +22,11 @@ LEARNING: dict[str | None, type[Part]] = {"online": Online, "episode": Episodes,
 def check_steps(engine: Engine, learn: Learning) -> None:
     """Raise PgfastError for what an agent can't do of an algorithm whose θ moves at every step."""
     s = engine.settings
+    if engine.model.n_scaled and learn == "online":
+        raise PgfastError(
+            f"features is {s.features!r}, whose mean and deviation move when a batch is complete, and an agent that "
+            f"learns online has none: choose learn='episode', or 'normalised'."
+        )
     if not engine._problem.at_once or learn is None:
         return
     if learn == "episode":

@@ -51,7 +51,7 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
         batch = preset(source.name)["batch"]
     refinement = refinement_of(settings, traits, model)
     env = source.foreign.stand_in() if source.foreign else source.env
-    return Problem(
+    problem = Problem(
         env=in_precision(env, model.precision.real),
         traits=traits,
         model=model,
@@ -63,6 +63,12 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
         sigma0=settings.sigma0,
         greedy=algorithm.greedy,
     )
+    if model.n_scaled and (problem.in_loop or problem.at_once):
+        raise PgfastError(
+            f"features is {settings.features!r}, whose mean and deviation move when a batch is complete, but θ moves "
+            f"at every step of an episode: take 'normalised', or learn in batches, with reinforce or a2c."
+        )
+    return problem
 
 
 def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
@@ -74,7 +80,8 @@ def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
             f"runs is {settings.runs:,}: with {model.n_parameters:,} parameters each they take "
             f"{settings.runs * numbers * 8 / 2**30:,.0f} GB, more than this machine has."
         )
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept)
+    observed = 1 + 2 * model.n_scaled if model.n_scaled else 0
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept, observed)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

@@ -168,6 +168,17 @@ class Engine:
         return weights.copy()
 
     @property
+    def scale(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Mean and standard deviation that the features "running" count observations from now, each (runs, K), or None
+        with others."""
+        from pgfast.inference import scales
+
+        if not self.model.n_scaled:
+            return None
+        mean, inverse = scales(self.model, self._learner)
+        return mean, 1.0 / inverse
+
+    @property
     def optimum(self) -> float | None:
         """The best mean return within reach, where it is known: of a policy that knows the time where this one does."""
         return self._optimum_in_time if self.model.horizon else self.reach.optimum
@@ -319,25 +330,26 @@ class Engine:
     def probabilities(self, obs: Any, *, run: int = 0, time: int = 0) -> np.ndarray:
         """π(·|observation), shape (…, A); `time` as of `predict`. Raises PgfastError where actions are real numbers:
         see `distribution`."""
-        from pgfast.inference import preferences, softmax
+        from pgfast.inference import frozen, preferences, softmax
 
         if self.model.n_reals:
             raise PgfastError(
                 f"Actions in {self.source.env.action_space} have a density and no probabilities: use distribution(obs)."
             )
-        return softmax(preferences(self.model, self.source.env, self.traits, self.theta[run], obs, time))
+        model = frozen(self.model, self._learner, run)
+        return softmax(preferences(model, self.source.env, self.traits, self.theta[run], obs, time))
 
     def distribution(self, obs: Any, *, run: int = 0) -> Gaussian:
         """What real actions are drawn from before they are clipped to the Box, or squashed into it: mean and standard
         deviation, each of the form that `predict` gives. Raises PgfastError where actions are discrete: see
         `probabilities`."""
-        from pgfast.inference import gaussian
+        from pgfast.inference import frozen, gaussian
 
         if not self.model.n_reals:
             raise PgfastError(
                 f"Actions in {self.source.env.action_space} are discrete and have no mean: use probabilities(obs)."
             )
-        return gaussian(self.model, self.traits, self.theta[run], obs)
+        return gaussian(frozen(self.model, self._learner, run), self.traits, self.theta[run], obs)
 
     def close(self) -> None:
         """End the environments that Gymnasium steps, and their processes; when needed again, others are made."""

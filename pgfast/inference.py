@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -11,14 +12,36 @@ import numpy as np
 
 from pgfast.errors import PgfastError
 from pgfast.features import EnvironmentFeatures, Observation, OneHot, Products
+from pgfast.features.normalised import Normalised
 from pgfast.kernels.learner import Learner
 from pgfast.kernels.predictions import COUNT, DETERMINISTIC, HIGHEST, LOADED, LOWEST, NUMBER, ORDER, RUN, TIME, predict
+from pgfast.kernels.scaling import scale_of
 from pgfast.models import Model
 from pgfast.probe import Traits
 from pgfast.results import Gaussian
-from pgfast.state_features import values_at
+from pgfast.state_features import state_map, values_at
 
 ROOM = 1024  # observations that a call of the kernel takes
+
+
+def scales(model: Model, learner: Learner) -> tuple[np.ndarray, np.ndarray]:
+    """Running mean and 1 / running deviation of every run's observations, each (runs, K)."""
+    width, at = model.n_scaled, learner.observed_at
+    found = [[scale_of(learner.runs, run, at, width, k) for k in range(width)] for run in range(len(learner.runs))]
+    both = np.array(found)
+    return both[..., 0], both[..., 1]
+
+
+def frozen(model: Model, learner: Learner, run: int) -> Model:
+    """The model for a run's observations: with the running mean and deviation that they have now."""
+    if not model.n_scaled:
+        return model
+    mean, inverse = (numbers[run].astype(model.precision.real) for numbers in scales(model, learner))
+    moving = state_map(model.policy)
+    fixed = Normalised(moving.shape, moving.n_features, moving.bias, mean, inverse, moving.clip)
+    features = model.policy.features
+    inner = features._replace(of_state=fixed) if isinstance(features, Products) else fixed
+    return replace(model, policy=model.policy._replace(features=inner))
 
 
 def softmax(h: np.ndarray) -> np.ndarray:
@@ -81,8 +104,7 @@ def linear_part(model: Model, env: Any, traits: Traits, theta: np.ndarray, obs: 
 
 def _products(model: Model, traits: Traits, weights: np.ndarray, obs: Any) -> np.ndarray:
     """x(s) · w for each row w of the weights, (…, rows)."""
-    x, features = checked(traits, obs), getattr(model.policy, "features", None)
-    features = getattr(features, "of_state", features)
+    x, features = checked(traits, obs), state_map(model.policy)
     if features is None or isinstance(features, OneHot):
         return np.asarray(weights.T[x - traits.first_observation])
     if isinstance(features, Observation):

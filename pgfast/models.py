@@ -39,7 +39,7 @@ from pgfast.policies.state_action import StateActionSoftmax
 from pgfast.policies.tabular import TabularSoftmax, row_stride
 from pgfast.probe import Traits
 from pgfast.settings import Settings
-from pgfast.state_features import AUTO, in_single, state_features
+from pgfast.state_features import AUTO, in_single, state_features, state_map
 from pgfast.tables.environment import ObservedTable, TableEnvironment
 
 FIRST_TAPE = 128  # steps of a tape at first; it grows when an episode is longer
@@ -100,6 +100,11 @@ class Model:
         clock = getattr(self.policy, "clock", None)
         return clock.horizon if isinstance(clock, Timed) else None
 
+    @property
+    def n_scaled(self) -> int:
+        """Numbers of an observation that are counted from a running mean."""
+        return int(getattr(state_map(self.policy), "n_scaled", 0))
+
     def sizes(self, values: int, taken: int = 0) -> Sizes:
         """How much a lane has of everything; `values` weights of a learned baseline are used, or of q̂, which is then
         a function of `taken` features."""
@@ -110,7 +115,7 @@ class Model:
 
     def lanes(self, like: Any, fields: list[Field]) -> np.record:
         """A thread's record of lanes, with fields of the policy's own."""
-        return make_workspace(lane_fields(like, self.precision, self.n_reals), fields)
+        return make_workspace(lane_fields(like, self.precision, self.n_reals, self.n_scaled), fields)
 
     def workspace(self, like: Any, values: int, in_loop: bool, moments: tuple[int, ...] = (0, LANES)) -> np.record:
         """A thread's record of lanes for REINFORCE; what refines its gradients has an array of the shape `moments`."""
@@ -273,8 +278,8 @@ def _sparse(env: Any, traits: Traits, settings: Settings, features: Any) -> Mode
     """The policy of features of which few are active; raises PgfastError for what it can't be."""
     if settings.policy in ("gaussian-linear-std", "exponential-family"):
         raise PgfastError(
-            f"policy is {settings.policy!r}, which features {settings.features!r} don't have: choose "
-            f"{'linear' if traits.n_actions else 'gaussian'!r}, or other features."
+            f"policy is {settings.policy!r}, which features {settings.features!r}, few of which are active, don't go "
+            f"with: choose {'linear' if traits.n_actions else 'gaussian'!r}, or others, such as 'fourier'."
         )
     if not traits.n_actions:
         return _sparse_gaussian(env, traits, settings, features)

@@ -58,7 +58,7 @@ class Problem:
     @property
     def by_batches(self) -> bool:
         """Has it no form in which lanes are runs?"""
-        return self.passes > 1 or not self.refinement.plain
+        return self.passes > 1 or not self.refinement.plain or self.model.n_scaled > 0
 
     @property
     def counts(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -49,6 +50,12 @@ def state_features(env: Any, traits: Traits, settings: Settings, function: Funct
     return make_map(settings.features, inputs, settings.feature_parameters)
 
 
+def state_map(policy: Any) -> Any:
+    """The map x(s) of a policy, or None."""
+    features = getattr(policy, "features", None)
+    return getattr(features, "of_state", features)
+
+
 def plain(parameters: Any) -> Any:
     """Feature parameters as a configuration file can have them."""
     if not isinstance(parameters, dict):
@@ -92,6 +99,7 @@ def _inputs(env: Any, traits: Traits, settings: Settings) -> Inputs:
         discrete=traits.n_observations or 0,
         bias=settings.bias,
         bytes_each=8 * (outputs + 1) * (3 * settings.runs + 8),  # θ, its moments, sums of a batch and room for a step
+        bytes_in_lanes=8 * LANES * (os.cpu_count() or 1) * (4 * outputs + 5),  # x, θ, traces and sums, and those of v̂
         played=partial(_random_play, env, traits),
     )
 

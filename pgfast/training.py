@@ -154,11 +154,13 @@ class Job:
     def _accounts(self, count: int) -> Any:
         problem, model = self.problem, self.problem.model
         if not self.learn:
-            return make_accounts(count, 0, 0, counts=False)
+            return make_accounts(count, 0, 0, counts=False, observed=2 * model.n_scaled)
         moments = problem.refinement.moments
         marked = not problem.in_loop and moments == 0 and problem.passes == 1
         lists = model.row > 0 and model.n_rows > LISTS_FROM and marked
-        return make_accounts(count, model.n_rows, problem.values, problem.counts, model.row, lists, moments)
+        return make_accounts(
+            count, model.n_rows, problem.values, problem.counts, model.row, lists, moments, 2 * model.n_scaled
+        )
 
     def _record(self) -> Any:
         """Where all threads write down a batch."""

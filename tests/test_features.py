@@ -267,6 +267,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"env": "Acrobot-v1", "features": "tiles", "feature_parameters": {"bins": 400}},
         r"features would need .* of memory, of which this machine has .*: take fewer bins",
     ),
+    "too many to be counted": (
+        {"env": "Acrobot-v1", "features": "tiles", "feature_parameters": {"bins": 2**53 - 1}},
+        r"about 10\^97 features would need about 10\^99 bytes of memory",
+    ),
+    "too many for lanes": (
+        {"env": "Acrobot-v1", "features": "fourier", "feature_parameters": {"order": 60}},
+        r"51,520,374,361 features would need .* of memory, .*: take a smaller order",
+    ),
+    "no number": ({"features": "fourier", "feature_parameters": {"order": float("inf")}}, "order is inf: it must be"),
     "another map": ({"features": "tils"}, r"There is no feature map 'tils' \(did you mean 'tiles'\?\)"),
     "another parameter": (
         {"features": "tiles", "feature_parameters": {"bin": 3}},
@@ -292,7 +301,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "real numbers as classes": ({"features": "one-hot"}, "the observations are real numbers: take 'aggregation'"),
     "no file": ({"features": "nowhere.py:waves"}, "There is no file 'nowhere.py'"),
-    "no number": ({"features": lambda observation: "x"}, "it must be a finite number, or a tuple of them"),
+    "words": ({"features": lambda observation: "x"}, "it must be a finite number, or a tuple of them"),
     "no function": ({"features": print}, "it must be a name that `pgfast features` lists, or a plain function"),
 }
 

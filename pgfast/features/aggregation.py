@@ -17,7 +17,7 @@ def aggregation(inputs: Inputs, *, bins: Any = 10, low: Any = None, high: Any = 
     Reference: Sutton & Barto (2018), section 9.3.
     """
     parts = inputs.counts("bins", bins)
-    inputs.check_room(prod(parts), "take fewer bins")
+    inputs.check_room(prod(parts), "take fewer bins", sparse=True)
     if inputs.discrete:  # a whole number stands for itself and half of the distance to its neighbours
         low, high = inputs.low - 0.5, inputs.high + 0.5
     k, fine = inputs.size, np.array(parts, float)

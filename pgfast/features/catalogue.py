@@ -14,12 +14,14 @@ from pgfast.features.normalised import normalised
 from pgfast.features.observation import bias, observation, one_hot
 from pgfast.features.polynomial import polynomial
 from pgfast.features.radial import rbf
+from pgfast.features.running import running
 from pgfast.features.tiles import tiles
 
 FEATURES: dict[str, Callable[..., Any]] = {
     "bias": bias,
     "observation": observation,
     "normalised": normalised,
+    "running": running,
     "one-hot": one_hot,
     "aggregation": aggregation,
     "polynomial": polynomial,

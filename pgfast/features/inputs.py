@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from pgfast.errors import PgfastError
 
+MOST = 2**53 - 1  # of a whole number: up to there floats have them all
 FAR = 1e30  # a bound beyond it says that there is none
 
 
@@ -24,7 +26,8 @@ class Inputs:
     high: np.ndarray  # (k,)
     discrete: int  # how many there are of discrete observations; 0: they are real numbers
     bias: bool  # a constant feature is wanted
-    bytes_each: int  # that training needs for one feature
+    bytes_each: int  # that training needs for one feature,
+    bytes_in_lanes: int  # and that lanes need, where they have all of them
     played: Callable[[int], np.ndarray]  # observations of so many steps of random play, (steps, k)
 
     @property
@@ -66,12 +69,13 @@ class Inputs:
                 raise PgfastError(f"Number {k} of an observation has low {a:.6g} and high {b:.6g}: low must be less.")
         return bounds[0], 1.0 / (bounds[1] - bounds[0])
 
-    def check_room(self, count: int, advice: str) -> None:
-        """Raise PgfastError where `count` features would need more memory than the machine has."""
-        needed, there = count * self.bytes_each, memory()
+    def check_room(self, count: int, advice: str, sparse: bool = False) -> None:
+        """Raise PgfastError where `count` features, which lanes have all of unless they are `sparse`, would need more
+        memory than the machine has."""
+        needed, there = count * (self.bytes_each + (0 if sparse else self.bytes_in_lanes)), memory()
         if needed > there:
             raise PgfastError(
-                f"{count:,} features would need {in_bytes(needed)} of memory, of which this machine has "
+                f"{in_digits(count)} features would need {in_bytes(needed)} of memory, of which this machine has "
                 f"{in_bytes(there)}: {advice}."
             )
 
@@ -82,8 +86,8 @@ def _is_number(x: Any) -> bool:
 
 def whole(name: str, value: Any, least: int = 1) -> int:
     """An option that is a whole number of at least `least`."""
-    if not _is_number(value) or int(value) != value or value < least:
-        raise PgfastError(f"{name} is {value}: it must be a whole number of at least {least}.")
+    if not _is_number(value) or not least <= value <= MOST or int(value) != value:
+        raise PgfastError(f"{name} is {value}: it must be a whole number of at least {least}, and below 2⁵³.")
     return int(value)
 
 
@@ -102,8 +106,15 @@ def memory() -> int:
         return 2**36
 
 
+def in_digits(count: int) -> str:
+    """``1,234``, or of what is too long to read ``about 10^21``."""
+    return f"{count:,}" if count < 10**15 else f"about 10^{round(math.log10(count))}"
+
+
 def in_bytes(count: float) -> str:
     """``1.5 GB``."""
+    if count >= 10**18:
+        return f"about 10^{round(math.log10(count))} bytes"
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

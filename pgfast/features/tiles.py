@@ -132,7 +132,9 @@ def tiles(
     along = [b if a else b + 1 for b, a in zip(parts, around, strict=True)]
     memory = whole("memory", memory, least=0)
     size = memory // count if memory else prod(along)
-    inputs.check_room(size * count, "take fewer bins, or give a memory of fewer numbers to hash the tiles to")
+    inputs.check_room(
+        size * count, "take fewer bins, or give a memory of fewer numbers to hash the tiles to", sparse=True
+    )
     if memory and not 0 < size < 2**31:
         raise PgfastError(f"memory is {memory}: it must be at least {count}, one for each of the tilings.")
     shift = np.outer(np.arange(count), 1 + 2 * np.arange(inputs.size)) % count + 0.5

@@ -21,15 +21,16 @@ MANY = 16  # a share of the states, one in so many, from which on going through 
 
 class Accounts(NamedTuple):
     """Sums of the gradient (R), the value gradient (V), statistics (N_STATS), and for the leave-one-out baseline or a
-    tabular entropy bonus Σ w_t ∇ log π (R) and Σ_episodes G_0 Σ_t w_t ∇ log π (R); and M moments of the scores, for
-    what refines the gradient."""
+    tabular entropy bonus Σ w_t ∇ log π (R) and Σ_episodes G_0 Σ_t w_t ∇ log π (R); M moments of the scores, for what
+    refines the gradient; and O of what is observed."""
 
-    sums: Any  # float64 (N, R + V + N_STATS + M) or (N, R + V + N_STATS + 2 R + M)
+    sums: Any  # float64 (N, R + V + N_STATS + M + O) or (N, R + V + N_STATS + 2 R + M + O)
     value_at: int  # R
     stats_at: int  # R + V
     scores_at: int  # R + V + N_STATS
     returns_at: int  # R + V + N_STATS + R
     moments_at: int  # R + V + N_STATS or R + V + N_STATS + 2 R
+    observed_at: int  # M further on
     counts: int  # 1: Σ w_t ∇ log π and Σ G_0 Σ_t w_t ∇ log π are there
     notes: Any  # float64 (N, N_STATS): what lanes that are runs have tallied
     width: int  # entries of a state of a table, or of one of many features; 0: neither
@@ -50,19 +51,26 @@ def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
 
 
 def make_accounts(
-    count: int, n_rows: int, n_weights: int, counts: bool, width: int = 0, lists: bool = False, moments: int = 0
+    count: int,
+    n_rows: int,
+    n_weights: int,
+    counts: bool,
+    width: int = 0,
+    lists: bool = False,
+    moments: int = 0,
+    observed: int = 0,
 ) -> Accounts:
     """`count` empty accounts; `width` as of `Accounts`."""
     stats_at = n_rows + n_weights
     scores_at = stats_at + N_STATS
     moments_at = scores_at + (2 * n_rows if counts else 0)
-    sums = make_rows(count, moments_at + moments)
+    sums = make_rows(count, moments_at + moments + observed)
     sums[:, stats_at + MANTISSA] = 1.0
     listed = n_rows // width if lists else 0
     return Accounts(
-        sums, n_rows, stats_at, scores_at, scores_at + n_rows, moments_at, int(counts), np.zeros((count, N_STATS)),
-        width, n_weights // listed if listed else 0, int(lists), np.zeros((count, listed), np.uint8),
-        np.zeros((count, listed + 2), np.int64),
+        sums, n_rows, stats_at, scores_at, scores_at + n_rows, moments_at, moments_at + moments, int(counts),
+        np.zeros((count, N_STATS)), width, n_weights // listed if listed else 0, int(lists),
+        np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ from pgfast.kernels.plan import (
     is_time_to_return,
     reason,
 )
+from pgfast.kernels.scaling import follow_observed, hand_in_observed, load_scale
 from pgfast.kernels.starts import begin_anywhere, begin_episode, begin_next
 from pgfast.kernels.statistics import ENTROPY, REFERENCE, count_episode, count_likelihood
 from pgfast.protocol import begin, clear, end, load, move
@@ -97,6 +98,7 @@ def open_lane(env, like, memory, plan, learner, w, i, run):
     w.lanes.entropy[i] = 0.0
     clear(memory, w, i)
     load(memory, learner, w, i, run)
+    load_scale(learner, w.lanes, i, run)
     start_next(env, like, memory, plan, w, i)
 
 
@@ -107,6 +109,7 @@ def close_lane(w, memory, accounts, i):
     account, last = lanes.control[TASK], lanes.control[ACTIVE] - 1
     count_likelihood(accounts.sums, account, accounts.stats_at, lanes.likelihood[i], lanes.exponent[i])
     accounts.sums[account, accounts.stats_at + ENTROPY] += wide(lanes.entropy[i])
+    hand_in_observed(lanes, accounts, account, i)
     if i != last:
         move_lane(lanes, last, i)
         move(memory, w, last, i)
@@ -228,6 +231,8 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, mem
         if learner.clock[run, FAILED] < 0:
             a = run * blocks
             fold(accounts, a, a + 1, a + blocks)
+            if plan.learn == 1 and number == 0:
+                follow_observed(w.lanes, learner, accounts, a, run)
             then = conclude(memory, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number)
             if then == BROKEN:
                 learner.clock[run, FAILED] = learner.clock[run, EPISODES]
@@ -273,6 +278,7 @@ def prime(env, like, plan, learner, w, memory):
         w.lanes.control[PRIMED] = 1
         for i in range(LANES):
             load(memory, learner, w, i, 0)
+            load_scale(learner, w.lanes, i, 0)
             w.lanes.episode[i] = plan.first_episode
             begin(memory, w, i)
             begin_episode(env, like, plan, w.lanes, i)

@@ -57,9 +57,10 @@ PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> list[Field]:
+def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0, n_scaled: int = 0) -> list[Field]:
     """What every lane has, whatever its policy; `like` is a value shaped like the environment's state, `n_reals` the
-    numbers of an action that is not a whole one."""
+    numbers of an action that is not a whole one, `n_scaled` those of an observation that are counted from a running
+    mean."""
     real, whole, word, numbers, _ = precision
     elements = like if isinstance(like, tuple) else (like,)
     n_floats = sum(isinstance(x, float) for x in elements)
@@ -72,6 +73,8 @@ def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0) -> l
         ("normals", real, (numbers * n_reals, LANES)),  # the policy's of this step, and later ones'
         ("action", whole, (LANES,)),
         ("reals", real, (n_reals, LANES)),  # the action, where it is of real numbers
+        ("observed", real, (3 * n_scaled, LANES)),  # now; Σ of what it differs from the mean by, and of its squares
+        ("scale", real, (2 * n_scaled, LANES)),  # running mean, and 1 / running deviation
         ("probability", real, (LANES,)),  # of the action; 1 where the episode had ended before
         ("reward", real, (LANES,)),
         ("live", real, (LANES,)),  # 1 where this step counts, 0 where the episode had ended before it
@@ -276,6 +279,18 @@ def normalise(n, lanes):
         lanes.exponent[i] += power
 
 
+@lane_kernel
+def gather_observed(n, lanes):
+    """What n lanes, those whose episode is going on, have just observed: d = o − μ and d² are summed up."""
+    k = lanes.scale.shape[0] // 2
+    for r in range(k):
+        for i in range(n):
+            d = lanes.observed[r, i] - lanes.scale[r, i]
+            d = d if lanes.done[i] == RUNNING else 0.0
+            lanes.observed[k + r, i] += d
+            lanes.observed[2 * k + r, i] += d * d
+
+
 @inlined
 def decide(env, like, policy, plan, learner, w, n):
     """The actions of n lanes. Where plan.sharing steps have their random numbers from one block, lanes that end in
@@ -287,6 +302,8 @@ def decide(env, like, policy, plan, learner, w, n):
     else:
         advance(plan.actions, n, late, plan.sharing, lanes)
     act(policy, env, like, n, w, learner, plan.deterministic)
+    if plan.learn == 1:
+        gather_observed(n, lanes)
 
 
 @inlined
@@ -333,6 +350,10 @@ def move_lane(lanes, source, target):
         lanes.tally[r, target] = lanes.tally[r, source]
     for r in range(2):
         lanes.returns[r, target] = lanes.returns[r, source]
+    for r in range(lanes.observed.shape[0]):
+        lanes.observed[r, target] = lanes.observed[r, source]
+    for r in range(lanes.scale.shape[0]):
+        lanes.scale[r, target] = lanes.scale[r, source]
     lanes.discount[target] = lanes.discount[source]
     lanes.likelihood[target] = lanes.likelihood[source]
     lanes.exponent[target] = lanes.exponent[source]

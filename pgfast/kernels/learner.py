@@ -55,9 +55,9 @@ class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
     lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of X_t, the number from which returns
     are tallied as differences, the steps in the running mean, the updates made, the episodes they learned from, and
-    what refines gradients keeps from batch to batch (E)."""
+    what refines gradients keeps from batch to batch (E), and the running statistics of observations (O)."""
 
-    runs: Any  # float64 (K, 3 P + 3 V + Q + 7 + E, and what fills the last cache line)
+    runs: Any  # float64 (K, 3 P + 3 V + Q + 7 + E + O, and what fills the last cache line)
     flat: Any  # the same numbers, one-dimensional
     clock: Any  # int64 (K, 8): episodes, steps, updates; the episode at which θ stopped being finite, or −1; the end
     log: Any  # float64 (K, W, N_STATS)
@@ -71,6 +71,7 @@ class Learner(NamedTuple):
     played_at: int
     updates_at: int
     kept_at: int
+    observed_at: int
 
 
 class Room(NamedTuple):
@@ -87,12 +88,14 @@ class Room(NamedTuple):
     scratch_at: int
 
 
-def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int, n_kept: int = 0) -> Learner:
+def make_learner(
+    theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int, n_kept: int = 0, n_observed: int = 0
+) -> Learner:
     """Runs that start from `theta` (K, P), nothing prepared yet."""
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
     decays_at = prepared_at + n_prepared
-    runs = make_rows(k, decays_at + 7 + n_kept)
+    runs = make_rows(k, decays_at + 7 + n_kept + n_observed)
     runs[:, :p] = theta
     runs[:, decays_at : decays_at + 2] = 1.0
     clock = make_rows(k, 5, np.int64)
@@ -100,7 +103,7 @@ def make_learner(theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: i
     return Learner(
         runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights,
         weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4, decays_at + 5,
-        decays_at + 7,
+        decays_at + 7, decays_at + 7 + n_kept,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, kernel, lane_kernel, store_column
 from pgfast.kernels.lanes import CHANGED, padded, smaller
+from pgfast.kernels.scaling import load_scale
 from pgfast.kernels.starts import set_counter
 from pgfast.protocol import act, draw, hand_out, load
 from pgfast.random import PREDICT
@@ -82,6 +83,7 @@ def predict(env, like, policy, actions, learner, w, memory, k0, k1, real, whole,
     if order[LOADED] != 1 + order[RUN]:
         for i in range(LANES):
             load(memory, learner, w, i, order[RUN])
+            load_scale(learner, lanes, i, order[RUN])
             store_column(lanes.state, lanes.state_int, i, like, like)
         order[LOADED] = 1 + order[RUN]
     last = -1
