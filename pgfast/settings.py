@@ -66,7 +66,10 @@ class Settings:
     damping: Annotated[float, Ge(0.0)] = _choice(
         1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal; with trpo, λI."
     )
-    solver: Literal["cholesky", "cg"] = _choice("cholesky", "How its systems are solved; cg: conjugate gradients.")
+    solver: Literal["cholesky", "cg", "passes"] = _choice(
+        "cholesky",
+        "How its systems are solved; cg: conjugate gradients; passes: without a matrix, going over the batch.",
+    )
     max_kl: Annotated[float, Ge(0.0)] = _choice(
         0.0, "What a step may change the policy by, as KL divergence; 0: no limit."
     )
