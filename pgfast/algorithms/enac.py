@@ -28,6 +28,7 @@ ENAC = Algorithm(
     defaults={
         "optimizer": "sgd",
         "max_kl": 0.01,
+        "damping": 1.0,
         "baseline": "none",
         "returns": "whole",
         "discount_factor": True,
