@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgfast.algorithms.algorithm import check_fixed
 from pgfast.algorithms.catalogue import ALGORITHMS, EVERY, algorithm_of
 from pgfast.algorithms.reinforce import BASELINES
 from pgfast.errors import PgfastError, unknown
@@ -63,8 +64,5 @@ def _check_algorithm(settings: Settings) -> None:
             raise PgfastError(
                 f"{choice} is {given}, which {name} has no use for: leave it out, or choose from {', '.join(others)}."
             )
-    for choice, (allowed, why) in algorithm.fixed.items():
-        given = getattr(settings, choice)
-        if given != allowed:
-            raise PgfastError(f"{choice} is {given!r}, but with {name} {why}: it must be {allowed!r}, or be left out.")
+    check_fixed(name, algorithm.fixed, settings)
     algorithm.check(settings)

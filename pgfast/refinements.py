@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.algorithms.catalogue import algorithm_of
+from pgfast.algorithms.natural import PASSES
 from pgfast.compiler import LANES
 from pgfast.errors import PgfastError
 from pgfast.kernels.episodic import Regression, TabularRegression
@@ -57,14 +58,15 @@ UNREFINED = Refinement()
 def refinement_of(settings: Settings, traits: Traits, model: Model) -> Refinement:
     """The one that an algorithm and its baseline have; raises PgfastError where a policy can't have it."""
     kind = settings.baseline if settings.baseline in REFINEMENTS else algorithm_of(settings).refinement
-    if kind is None:
+    if kind is None or settings.solver == PASSES:
         return UNREFINED
     what = f"baseline is {kind!r}" if kind == settings.baseline else f"algorithm is {settings.algorithm!r}"
     if model.sparse or settings.in_loop or (model.tabular and not hasattr(model.policy.link, "cool")):
         how = "in_loop" if settings.in_loop else f"features {settings.features!r}" if model.sparse else model.name
+        less = f", or solver {PASSES!r}" if kind == "fisher" else ""
         raise PgfastError(
             f"{what}, which needs sums over a batch that {how} doesn't have: take a tabular policy, or a linear one of "
-            f"few features."
+            f"few features{less}."
         )
     return REFINEMENTS[kind](settings, traits, model)
 
@@ -72,9 +74,10 @@ def refinement_of(settings: Settings, traits: Traits, model: Model) -> Refinemen
 def _matrix(settings: Settings, n: int) -> None:
     """Raise PgfastError for a matrix too large to be factored at every update."""
     if n > MOST_ROWS:
+        way = f"solver {PASSES!r}" if settings.algorithm == "natural" else "reinforce"
         raise PgfastError(
             f"{settings.algorithm} needs a matrix of {n} × {n} numbers, {8 * size(n) / 2**20:,.0f} MiB for every block "
-            f"of episodes, to be factored at every update; it can have up to {MOST_ROWS} rows: choose reinforce, or "
+            f"of episodes, to be factored at every update; it can have up to {MOST_ROWS} rows: choose {way}, or "
             f"fewer features."
         )
 

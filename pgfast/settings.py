@@ -64,9 +64,12 @@ class Settings:
     in_loop: bool = _choice(False, "Move θ at every step of an episode, as the book's pseudocode has it.")
     optimizer: str = _choice("adam", "Step rule: sgd, momentum, rmsprop or adam.")
     damping: Annotated[float, Ge(0.0)] = _choice(
-        1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal; with trpo, λI."
+        1e-3, "λ by which a Fisher matrix, or another of scores, is damped: relative to its diagonal; in passes, λI."
     )
-    solver: Literal["cholesky", "cg"] = _choice("cholesky", "How its systems are solved; cg: conjugate gradients.")
+    solver: Literal["cholesky", "cg", "passes"] = _choice(
+        "cholesky",
+        "How its systems are solved; cg: conjugate gradients; passes: without a matrix, going over the batch.",
+    )
     max_kl: Annotated[float, Ge(0.0)] = _choice(
         0.0, "What a step may change the policy by, as KL divergence; 0: no limit."
     )

@@ -88,10 +88,7 @@ class Trpo(Passes):
         """…with the linear equations solved, whatever it takes."""
         s, steps = self.settings, self.written_down(batch)
         used = self.standardised(steps)
-        scores = np.array([self.policy.score(x, self.theta, action) for x, _, action, *_ in steps])
-        g = scores.T @ used / len(steps)
-        f = scores.T @ scores / len(steps) + s.damping * np.eye(len(g))
-        x = np.linalg.solve(f, g)
+        x, f, g = self.natural_gradient(steps, used)
         self.weights = self.weights + s.lr_value * self.value_rule.step(self.value_gradient(steps, len(batch)))
         full, old = np.sqrt(2 * s.max_kl / (x @ f @ x)) * x, self.theta
         for k in range(10):
@@ -103,8 +100,26 @@ class Trpo(Passes):
                 return
         self.theta = old
 
+    def natural_gradient(self, steps, used):
+        """(F + damping I)⁻¹ g, that matrix and g."""
+        scores = np.array([self.policy.score(x, self.theta, action) for x, _, action, *_ in steps])
+        g = scores.T @ used / len(steps)
+        f = scores.T @ scores / len(steps) + self.settings.damping * np.eye(len(g))
+        return np.linalg.solve(f, g), f, g
+
     def judged(self, steps, used, old):
         """How much better the surrogate is, and how far the policy has gone."""
         ratios = [np.exp(log_chance(self.policy, x, self.theta, a) - before) for x, _, a, before, *_ in steps]
         spread = [divergence(self.policy, x, old, self.theta) for x, *_ in steps]
         return np.mean(np.array(ratios) * used) - np.mean(used), np.mean(spread)
+
+
+class Natural(Trpo):
+    def update(self, batch, done):
+        """A step along the natural gradient, cut to the bound."""
+        s, steps = self.settings, self.written_down(batch)
+        x, f, g = self.natural_gradient(steps, np.array([step[4] for step in steps]))
+        self.weights = self.weights + s.lr_value * self.value_rule.step(self.value_gradient(steps, len(batch)))
+        change = 0.5 * s.lr**2 * (x @ f @ x)
+        self.theta = self.theta + s.lr * x * (np.sqrt(s.max_kl / change) if change > s.max_kl > 0 else 1.0)
+        self.moves.append((done, float(g @ g)))

@@ -73,19 +73,27 @@ def natural(run, batch):
         matrix = (weights * free) @ free.T
         u = run.solved(matrix, run.from_free.T @ g)
         return run.shortened(run.from_free @ u, u @ matrix @ u, batch)
-    n, a = run.engine.model.n_states, run.traits.n_actions
-    x, change = np.zeros((n, a)), 0.0
-    visits = np.zeros(n)
-    for e in batch:
-        for w, one_hot in zip(e.weights(run.settings), e.v, strict=True):
-            visits += w * one_hot
+    visits, blocks = known_blocks(run, batch)
+    x, damping = np.zeros((len(visits), g.size // len(visits))), run.settings.damping / run.settings.temperature**2
     for s in np.flatnonzero(visits):
-        p = softmax(run.theta.reshape(n, a)[s] / run.settings.temperature)
-        block = (np.diag(p) - np.outer(p, p)) / run.settings.temperature**2
-        damping = run.settings.damping / run.settings.temperature**2
-        x[s] = np.linalg.pinv(visits[s] * (block + damping * np.eye(a))) @ g.reshape(n, a)[s]
-        change += visits[s] * x[s] @ block @ x[s]
-    return run.shortened(x.ravel(), change, batch)
+        damped = blocks[s] + visits[s] * damping * np.eye(x.shape[1])
+        x[s] = np.linalg.pinv(damped) @ g.reshape(x.shape)[s]
+    return run.shortened(x.ravel(), np.einsum("sa,sab,sb", x, blocks, x), batch)
+
+
+def known_blocks(run, batch):
+    """Σ w_t of a table's rows, and N(s) (diag π − π πᵀ) / τ²; (S,) and (S, A, A)."""
+    tau = run.settings.temperature
+    visits = sum(e.weights(run.settings) @ np.asarray(e.v) for e in batch)
+    p = softmax(run.theta.reshape(len(visits), -1) / tau)
+    return visits, visits[:, None, None] * (np.eye(p.shape[1]) * p[:, None] - p[:, :, None] * p[:, None]) / tau**2
+
+
+def known_fisher(run, batch):
+    """The Fisher matrix of a table; (P, P)."""
+    from scipy.linalg import block_diag
+
+    return block_diag(*known_blocks(run, batch)[1])
 
 
 def enac(run, batch):
@@ -93,7 +101,12 @@ def enac(run, batch):
     psi = np.array([e.weights(run.settings) @ run.scores(e) for e in batch]) @ run.from_free
     returns = np.array([discounted_returns(e.rewards, run.settings.gamma)[0] for e in batch])
     matrix = (psi - psi.mean(axis=0)).T @ (psi - psi.mean(axis=0))
-    u = run.solved(matrix, psi.T @ (returns - returns.mean()))
+    vector = psi.T @ (returns - returns.mean())
+    if run.tabular:  # damped by what is known of F
+        fisher = run.from_free.T @ known_fisher(run, batch) @ run.from_free
+        u = np.linalg.pinv(matrix + run.settings.damping * fisher, rcond=1e-10, hermitian=True) @ vector
+        return run.shortened(run.from_free @ u, u @ fisher @ u, batch)
+    u = run.solved(matrix, vector)
     return run.shortened(run.from_free @ u, u @ matrix @ u, batch)
 
 

@@ -67,6 +67,10 @@ def test_optimal_baselines_have_the_least_variance(lines):
     for (*kind, baseline), variance in by_kind.items():
         if baseline in ("optimal", "optimal-scalar"):
             assert variance < 1.16 * min(by_kind[*kind, other] for other in ("none", "mean", "optimal-scalar"))
+    stepwise = {key: variance for key, variance in by_kind.items() if key[2].startswith("gpomdp")}
+    assert len(stepwise) == 8
+    for (policy, batch, kind, _), variance in stepwise.items():  # the same but for its baselines is REINFORCE to-go
+        assert variance < 1.16 * by_kind[policy, batch, kind.replace("gpomdp", "reinforce"), "none"]
 
 
 @pytest.mark.parametrize(("algorithm", "baseline"), [("gpomdp", "none"), ("reinforce", "optimal")])

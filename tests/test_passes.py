@@ -16,6 +16,7 @@ from pgfast.training import Job
 CHOICES = {"baseline": "value", "lam": 0.8, "batch": 17, "episodes": 17, "runs": 1}
 PPO = {**CHOICES, "algorithm": "ppo", "epochs": 2, "entropy": 0.1}
 TRPO = {**CHOICES, "algorithm": "trpo", "damping": 0.05, "cg_iterations": 14}
+NATURAL = {**CHOICES, "algorithm": "natural", "solver": "passes", "lam": 1.0, "damping": 0.05, "cg_iterations": 14}
 CARTPOLE = {"batch": 200, "episodes": 600}  # several blocks
 
 
@@ -76,6 +77,19 @@ def test_trpo_is_the_reference_with_its_equations_solved(uncompiled, problem, ch
     assert expected.gains  # steps were made, all within the bound
     np.testing.assert_allclose(engine.theta.reshape(-1), expected.theta, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(engine.value_weights[0], expected.weights, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("problem", "changes"),
+    [("tabular", {"episodes": 38, "max_kl": 0.0}), ("tiled raft", {"max_kl": 1e-3, "damping": 3.0, "lr": 0.5})],
+)
+def test_natural_gradients_without_a_matrix_are_the_reference(uncompiled, problem, changes):
+    engine = make(problem, NATURAL, **changes)
+    curve = engine.learn(threads=1).curve
+    expected = trained(reference_passes.Natural, make(problem, NATURAL, **changes))
+    np.testing.assert_allclose(engine.theta.reshape(-1), expected.theta, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(engine.value_weights[0], expected.weights, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(curve.gradient_norm[0], [np.sqrt(norm) for _, norm in expected.moves], rtol=1e-8)
 
 
 def test_trpo_stays_where_no_step_is_good(uncompiled):
@@ -191,6 +205,9 @@ BAD = [
     ({"algorithm": "ppo", "epochs": 0}, "epochs is 0: it must be at least 1"),
     ({"algorithm": "ppo", "baseline": "mean"}, "baseline is 'mean', but with ppo advantages come from a learned value"),
     ({"algorithm": "trpo", "damping": 0.0}, "damping is 0.0: the Fisher matrix of a softmax policy is singular"),
+    ({"algorithm": "natural", "solver": "passes"}, "baseline is 'mean', but with solver 'passes' advantages come from"),
+    ({"algorithm": "natural", "solver": "passes", "baseline": "value", "damping": 0.0}, "damping is 0.0: the Fisher"),
+    ({"algorithm": "enac", "solver": "passes"}, "solver is 'passes', which enac's regression doesn't have"),
     ({"algorithm": "trpo", "entropy": 0.1}, "entropy is 0.1, but with trpo the surrogate has no bonus"),
     ({"algorithm": "trpo", "clip": 0.3}, "clip is 0.3, which trpo has no use for"),
 ]

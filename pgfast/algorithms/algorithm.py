@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pgfast.errors import PgfastError
 from pgfast.settings import Settings
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -18,6 +19,14 @@ def allow(settings: Settings) -> None:
 def weights_of_baseline(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     """Those of v̂, where it is the baseline."""
     return int(model.n_values) if settings.baseline == "value" else 0
+
+
+def check_fixed(what: str, fixed: Mapping[str, tuple[Any, str]], settings: Settings) -> None:
+    """Raise PgfastError for a setting that has to be something else with `what`; `fixed` as of `Algorithm`."""
+    for choice, (allowed, why) in fixed.items():
+        given = getattr(settings, choice)
+        if given != allowed:
+            raise PgfastError(f"{choice} is {given!r}, but with {what} {why}: it must be {allowed!r}, or be left out.")
 
 
 class Algorithm(NamedTuple):

@@ -9,8 +9,17 @@ Peters, J. & Schaal, S. 2008: Reinforcement learning of motor skills with policy
 from __future__ import annotations
 
 from pgfast.algorithms.algorithm import Algorithm
-from pgfast.algorithms.natural import MATRIX
+from pgfast.algorithms.natural import MATRIX, PASSES
 from pgfast.algorithms.reinforce import make_reinforce
+from pgfast.errors import PgfastError
+from pgfast.settings import Settings
+
+
+def check(settings: Settings) -> None:
+    """Raise PgfastError for a regression without sums of products."""
+    if settings.solver == PASSES:
+        raise PgfastError(f"solver is {PASSES!r}, which enac's regression doesn't have: choose cholesky or cg.")
+
 
 ENAC = Algorithm(
     "Episodic natural actor–critic: along the regression of returns on sums of scores",
@@ -19,6 +28,7 @@ ENAC = Algorithm(
     defaults={
         "optimizer": "sgd",
         "max_kl": 0.01,
+        "damping": 1.0,
         "baseline": "none",
         "returns": "whole",
         "discount_factor": True,
@@ -31,6 +41,7 @@ ENAC = Algorithm(
         "returns": ("whole", "the return of an episode is regressed on the sum of its scores"),
         "entropy": (0.0, "the regression is of returns alone"),
     },
+    check=check,
     refinement="regression",
     estimates=False,
 )

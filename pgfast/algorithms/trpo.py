@@ -55,10 +55,15 @@ def check(settings: Settings) -> None:
     """Raise PgfastError without a bound, and where nothing keeps the Fisher matrix from being singular."""
     if settings.max_kl == 0.0:
         raise PgfastError("max_kl is 0.0: with trpo it bounds every step and must be more than 0, such as 0.01.")
+    check_damping(settings)
+
+
+def check_damping(settings: Settings) -> None:
+    """Raise PgfastError where conjugate gradients meet a matrix that is singular."""
     if settings.damping == 0.0:
         raise PgfastError(
-            "damping is 0.0: the Fisher matrix of a softmax policy is singular, so with trpo it must be more than 0, "
-            "such as 0.001."
+            f"damping is 0.0: the Fisher matrix of a softmax policy is singular, so with {settings.algorithm} it must "
+            f"be more than 0, such as 0.001."
         )
 
 

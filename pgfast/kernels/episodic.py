@@ -11,6 +11,11 @@ and θ moves along w, which is the natural gradient where an advantage is linear
 Of a softmax only differences of preferences have a w of their own: those to the last action. θ changes as little as
 gives these differences, so that the shift that all actions of an observation may have in common is 0.
 
+Σ ψψᵀ is an estimate of the Fisher matrix F = Σ w_t ∇ log π ∇ log πᵀ. Of a table F is known but for the visits N(s), a
+block N(s) (diag π − π πᵀ) for each row s (`pgfast.kernels.fisher`), and that is what damps its regression, λ F, and
+what `max_kl` is measured by: an action of little probability that a batch hasn't taken has scores of almost 0, whose
+products are smaller still, and chance would make its w as large as 1 / π.
+
 R rows of gradient; of a table of S rows with A actions R = S (A − 1), row s (A − 1) + b of action b of s.
 """
 
@@ -22,14 +27,16 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import leaf, routine, wide
-from pgfast.kernels.fisher import quadratic, share_within
-from pgfast.kernels.linear_systems import place, size, solve
+from pgfast.kernels.fisher import quadratic, share_within, solve_noting, sum_of, variance
+from pgfast.kernels.linear_systems import place, size
 from pgfast.kernels.statistics import COUNT, DISCOUNTED, LENGTH
 from pgfast.kernels.tables import place as place_of_step
 from pgfast.kernels.tables import steps_of, trail
+from pgfast.policies.tabular import place_of_pi
 from pgfast.protocol import cool, lift
 
 _ROUNDING = 1e-12  # of a difference, relative
+_LITTLE = 1e-9
 
 
 @leaf
@@ -39,26 +46,17 @@ def centred(square, mean):
 
 
 @routine
-def regress(refinement, optimisation, learner, accounts, a, run, n, gradient, room):
-    """w of n unknowns into the room's scratch: Σ G ψ is at sums[gradient], …, moments are ψ (n) and ψψᵀ. It is
-    multiplied by the number of episodes, which what follows divides by, and cut to `max_kl`."""
+def set_up_regression(accounts, a, n, gradient, room):
+    """The system above, of n unknowns, into the room's scratch: Σ G ψ is at sums[gradient], …, moments are ψ (n) and
+    ψψᵀ, which becomes the matrix."""
     sums, numbers, x, at = accounts.sums[a], room.numbers, room.scratch_at, accounts.moments_at
-    count, mean = (
-        sums[accounts.stats_at + COUNT],
-        sums[accounts.stats_at + DISCOUNTED] / sums[accounts.stats_at + COUNT],
-    )
+    count = sums[accounts.stats_at + COUNT]
+    mean = sums[accounts.stats_at + DISCOUNTED] / count
     for r in range(n):
         numbers[x + r] = sums[gradient + r] - sums[at + r] * mean
         for c in range(r + 1):
             sums[at + n + place(r, c)] = centred(sums[at + n + place(r, c)], sums[at + r] * sums[at + c] / count)
             numbers[x + n + place(r, c)] = sums[at + n + place(r, c)]
-    used = solve(refinement.conjugate, numbers, x + n, n, x, refinement.damping)
-    if used > refinement.damping:
-        learner.runs[run, learner.kept_at] = 1.0
-    change = quadratic(numbers, x, n, sums, at + n) / sums[accounts.stats_at + LENGTH]
-    factor = count * share_within(optimisation.lr, refinement.max_kl, change)
-    for r in range(n):
-        numbers[x + r] *= factor
 
 
 class Regression(NamedTuple):
@@ -78,9 +76,14 @@ class Regression(NamedTuple):
                 sums[account, at + n + place(r, c)] += psi * wide(e[c, i])
 
     def refine(self, policy, algorithm, optimisation, learner, accounts, a, run, room):
-        n = accounts.value_at
-        regress(self, optimisation, learner, accounts, a, run, n, 0, room)
-        lift(policy, n, room.scratch_at, room.numbers)
+        n, x, sums, stats = accounts.value_at, room.scratch_at, accounts.sums[a], accounts.stats_at
+        set_up_regression(accounts, a, n, 0, room)
+        solve_noting(self.conjugate, self.damping, learner, run, n, room)
+        change = quadratic(room.numbers, x, n, sums, accounts.moments_at + n) / sums[stats + LENGTH]
+        share = share_within(optimisation.lr, self.max_kl, change)
+        for r in range(n):
+            room.numbers[x + r] *= sums[stats + COUNT] * share  # what follows divides by COUNT
+        lift(policy, n, x, room.numbers)
 
 
 @leaf
@@ -113,6 +116,28 @@ def score_visits(count, n_actions, pi, runs, sums, weights, states):
             total += sums[weights + b]
         for b in range(first, first + n_actions):
             sums[weights + b] -= runs[pi + b] * total
+
+
+@leaf
+def add_block(s, n_actions, visits, pi, runs, numbers, matrix):
+    """The matrix gains row s's block, visits (diag π − π πᵀ); π of the row is at runs[pi], … The diagonal is a little
+    more: the block is singular where the last action's π is 0."""
+    at = s * (n_actions - 1)
+    for b in range(n_actions - 1):
+        for c in range(b + 1):
+            own = 1.0 + _LITTLE if b == c else 0.0
+            numbers[matrix + place(at + b, at + c)] += visits * runs[pi + b] * (own - runs[pi + c])
+
+
+@leaf
+def centre_row(n_actions, x, first, numbers):
+    """numbers[first], …, one for each action of a row, come to differ by numbers[x], …, and sum to 0."""
+    mean = 0.0
+    for b in range(n_actions - 1):
+        mean += numbers[x + b] / n_actions
+    for b in range(n_actions - 1):
+        numbers[first + b] = numbers[x + b] - mean
+    numbers[first + n_actions - 1] = -mean
 
 
 class TabularRegression(NamedTuple):
@@ -151,13 +176,19 @@ class TabularRegression(NamedTuple):
                 sums[weights + np.int64(sums[states + j]) * n_actions + b] = 0.0
 
     def refine(self, policy, algorithm, optimisation, learner, accounts, a, run, room):
-        free, x, unit = self.n_actions - 1, room.scratch_at, cool(policy.link, 1.0)
-        n = self.n_states * free
-        regress(self, optimisation, learner, accounts, a, run, n, accounts.moments_at + n + size(n), room)
+        sums, runs, numbers, x = accounts.sums[a], learner.runs[run], room.numbers, room.scratch_at
+        width, free, pi = self.n_actions, self.n_actions - 1, place_of_pi(policy, learner)
+        n, change = self.n_states * free, 0.0
+        set_up_regression(accounts, a, n, accounts.moments_at + n + size(n), room)
         for s in range(self.n_states):
-            mean = 0.0
-            for b in range(free):
-                mean += room.numbers[x + s * free + b] / self.n_actions
-            for b in range(free):
-                room.numbers[s * self.n_actions + b] = (room.numbers[x + s * free + b] - mean) / unit
-            room.numbers[s * self.n_actions + free] = -mean / unit
+            visits = sum_of(sums, accounts.scores_at + s * width, width)
+            add_block(s, width, self.damping * visits, pi + s * width, runs, numbers, x + n)
+        solve_noting(self.conjugate, 0.0, learner, run, n, room)
+        for s in range(self.n_states):
+            visits = sum_of(sums, accounts.scores_at + s * width, width)
+            centre_row(width, x + s * free, s * width, numbers)
+            change += visits * variance(width, s * width, pi + s * width, runs, numbers)
+        share = share_within(optimisation.lr, self.max_kl, change / sums[accounts.stats_at + LENGTH])
+        factor = sums[accounts.stats_at + COUNT] * share / cool(policy.link, 1.0)
+        for r in range(self.n_states * width):
+            numbers[r] *= factor  # COUNT, since what follows divides by it

@@ -23,7 +23,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-from pgfast.compiler import lane_kernel, leaf, wide
+from pgfast.compiler import lane_kernel, leaf, routine, wide
 from pgfast.kernels.linear_systems import place, size, solve
 from pgfast.kernels.statistics import COUNT, LENGTH
 from pgfast.policies.tabular import place_of_pi
@@ -65,6 +65,14 @@ def quadratic(numbers, x, n, sums, at):
     return total
 
 
+@routine
+def solve_noting(conjugate, damping, learner, run, n, room):
+    """Solve the system of n unknowns in the room's scratch, and note it where its matrix is singular."""
+    x = room.scratch_at
+    if solve(conjugate, room.numbers, x + n, n, x, damping) > damping:
+        learner.runs[run, learner.kept_at] = 1.0
+
+
 class Fisher(NamedTuple):
     """Of linear policies; lanes sum up the triangle of F, and have R rows more for a step's score."""
 
@@ -98,9 +106,7 @@ class Fisher(NamedTuple):
             room.numbers[x + r] = sums[r]
         for k in range(size(n)):
             room.numbers[x + n + k] = sums[at + k]
-        used = solve(self.conjugate, room.numbers, x + n, n, x, self.damping)
-        if used > self.damping:
-            learner.runs[run, learner.kept_at] = 1.0
+        solve_noting(self.conjugate, self.damping, learner, run, n, room)
         mean = quadratic(room.numbers, x, n, sums, at) / sums[accounts.stats_at + LENGTH]
         episodes = sums[accounts.stats_at + COUNT] * share_within(optimisation.lr, self.max_kl, mean)
         for r in range(n):
@@ -134,6 +140,15 @@ def variance(n, first, pi, runs, numbers):
     return square
 
 
+@leaf
+def sum_of(sums, first, n):
+    """Σ of sums[first], …: the visits of a row whose entries these are."""
+    total = 0.0
+    for b in range(first, first + n):
+        total += sums[b]
+    return total
+
+
 class TabularFisher(NamedTuple):
     """Of tables; the account's scores are Σ w_t of each entry."""
 
@@ -145,9 +160,7 @@ class TabularFisher(NamedTuple):
         change, unit = 0.0, cool(policy.link, 1.0)  # which is 1 / τ, of both gradient and scores
         for k in range(1, room.spans[0, 0] + 1):
             for first in range(room.spans[k, 0], room.spans[k, 1], n):
-                visits, pi = 0.0, place_of_pi(policy, learner) + first
-                for b in range(first, first + n):
-                    visits += sums[accounts.scores_at + b]
+                visits, pi = sum_of(sums, accounts.scores_at + first, n), place_of_pi(policy, learner) + first
                 if visits > 0.0:
                     solve_row(n, first, visits, self.damping, pi, runs, numbers)
                     change += visits * variance(n, first, pi, runs, numbers)

@@ -4,6 +4,8 @@ With g the mean of A_t ∇ log π over the batch's steps, and F that of ∇ log 
 conjugate gradients solve (F + damping I) x = g, a pass for each product with F. The step √(2 max_kl / xᵀ(F + damping
 I)x) x is then halved until the surrogate, the mean of π/π_old A_t, is better than before, and the mean over the batch's
 states of KL(π_old ‖ π) at most max_kl; a pass for each trial. If none of them is good θ stays where it is.
+
+Without trials it is the natural gradient (Kakade 2001): a step lr x, cut to max_kl where that is less.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -13,6 +15,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from pgfast.compiler import lane_kernel, leaf, routine
+from pgfast.kernels.fisher import share_within
 from pgfast.kernels.learner import begin_update, end_batch, span_everything, update_values
 from pgfast.kernels.passes import (
     DIRECTION,
@@ -122,13 +125,28 @@ def try_shares(record, policy, algorithm, learner, run, room):
 
 
 @routine
-def start_search(record, policy, algorithm, learner, run, room):
+def take_share(record, policy, plan, learner, run, room):
+    """θ moves without a trial."""
+    state, gradient = record.state[run], record.vectors[run, GRADIENT]
+    state[STAGE] = DONE
+    if not put_theta(record, policy, learner, run, state[SHARE], room):
+        put_theta(record, policy, learner, run, 0.0, room)
+        return BROKEN
+    note_moves(plan, learner, run, inner(gradient, gradient))
+    return BATCH_OVER
+
+
+@routine
+def start_search(record, policy, algorithm, plan, learner, run, room):
     """The longest step that may do: with residual r = g − (F + damping I) x, xᵀ(F + damping I)x is xᵀ(g − r)."""
     state, vectors = record.state[run], record.vectors[run]
     bend = inner(vectors[X], vectors[GRADIENT]) - inner(vectors[X], vectors[RESIDUAL])
     if not bend > 0.0:
         state[STAGE] = DONE
         return BATCH_OVER
+    if algorithm.trials == 0:
+        state[SHARE] *= share_within(state[SHARE], algorithm.max_kl, bend)
+        return take_share(record, policy, plan, learner, run, room)
     state[STAGE], state[COUNTED] = SEARCH, 0.0
     state[SHARE] = sqrt(2.0 * algorithm.max_kl / bend)
     return try_shares(record, policy, algorithm, learner, run, room)
@@ -136,7 +154,7 @@ def start_search(record, policy, algorithm, learner, run, room):
 
 @routine
 def start_solving(record, policy, algorithm, optimisation, learner, accounts, a, run, room):
-    """g is known: v̂ takes its step, and conjugate gradients begin at x = 0."""
+    """g is known: v̂ takes its step, and conjugate gradients begin at x = 0. The share of x is lr to begin with."""
     state, vectors, theta = record.state[run], record.vectors[run], learner.runs[run]
     mean_gradient(record, policy, algorithm, learner, accounts, a, run, room)
     for r in range(learner.n_theta):
@@ -147,6 +165,7 @@ def start_solving(record, policy, algorithm, optimisation, learner, accounts, a,
     state[SQUARE], state[COUNTED] = inner(vectors[GRADIENT], vectors[GRADIENT]), 0.0
     accounts.sums[a, accounts.stats_at + COUNT] = state[PLAYED]
     factor = begin_update(optimisation, learner, run)
+    state[SHARE] = optimisation.lr * factor
     end_batch(learner, run, state[PLAYED])
     if not isfinite(state[SQUARE]) or not update_values(optimisation, factor, learner, accounts, a, run, room):
         return BROKEN
@@ -159,7 +178,7 @@ def start_solving(record, policy, algorithm, optimisation, learner, accounts, a,
 
 
 @routine
-def go_on_solving(record, policy, algorithm, learner, accounts, a, run, room):
+def go_on_solving(record, policy, algorithm, plan, learner, accounts, a, run, room):
     """A step of conjugate gradients (Hestenes & Stiefel 1952), now that F times the direction is known."""
     state, vectors = record.state[run], record.vectors[run]
     mean_gradient(record, policy, algorithm, learner, accounts, a, run, room)
@@ -167,14 +186,14 @@ def go_on_solving(record, policy, algorithm, learner, accounts, a, run, room):
     add_multiple(product, algorithm.damping, vectors[DIRECTION])
     bend = inner(vectors[DIRECTION], product)
     if not bend > 0.0:
-        return start_search(record, policy, algorithm, learner, run, room)
+        return start_search(record, policy, algorithm, plan, learner, run, room)
     add_multiple(vectors[X], state[SQUARE] / bend, vectors[DIRECTION])
     add_multiple(vectors[RESIDUAL], -state[SQUARE] / bend, product)
     square = inner(vectors[RESIDUAL], vectors[RESIDUAL])
     state[COUNTED] += 1.0
     enough = square <= _SOLVED * inner(vectors[GRADIENT], vectors[GRADIENT])
     if enough or state[COUNTED] >= algorithm.cg_iterations:
-        return start_search(record, policy, algorithm, learner, run, room)
+        return start_search(record, policy, algorithm, plan, learner, run, room)
     for r in range(learner.n_theta):
         vectors[DIRECTION, r] = vectors[RESIDUAL, r] + square / state[SQUARE] * vectors[DIRECTION, r]
     state[SQUARE] = square
@@ -198,7 +217,7 @@ def judge_trial(record, policy, algorithm, plan, learner, accounts, a, run, room
 
 
 class Trust(NamedTuple):
-    """What TRPO does in its passes."""
+    """What TRPO does in its passes, and the natural gradient where it makes no matrix."""
 
     def set_out(self, record, policy, algorithm, learner, run):
         """The gradient comes first."""
@@ -235,5 +254,5 @@ class Trust(NamedTuple):
         if stage == SLOPE:
             return start_solving(record, policy, algorithm, optimisation, learner, accounts, a, run, room)
         if stage == CURVATURE:
-            return go_on_solving(record, policy, algorithm, learner, accounts, a, run, room)
+            return go_on_solving(record, policy, algorithm, plan, learner, accounts, a, run, room)
         return judge_trial(record, policy, algorithm, plan, learner, accounts, a, run, room)
