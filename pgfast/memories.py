@@ -63,13 +63,13 @@ def _advantages(problem: Problem, capacity: int, learn: bool) -> Room:
 
 def _steps(problem: Problem, capacity: int, learn: bool) -> Room:
     like, model, values = problem.traits.like, problem.model, problem.values
-    sizes, window, width = model.sizes(values), problem.algorithm.window, model.shape[-1]
+    sizes, algorithm, width = model.sizes(values), problem.algorithm, model.shape[-1]
     memory: Any
     if model.tabular:
-        fields, memory = step_table_fields(width), make_step_lists(TableSteps, values, width, values, 1, window)
+        fields, memory = step_table_fields(width), make_step_lists(TableSteps, algorithm, values, width, values, 1)
     elif model.sparse:
         fields, d = step_sparse_fields(sizes, model.n_active), model.policy.features.n_features
-        memory = make_step_lists(SparseSteps, model.n_states, width, d, model.n_active, window)
+        memory = make_step_lists(SparseSteps, algorithm, model.n_states, width, d, model.n_active)
     else:
         fields, memory = trace_fields(sizes, model.precision), StepTraces(*make_traces())
     return model.lanes(like, [*fields, *reached_fields(like, model.precision)]), memory

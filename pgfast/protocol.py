@@ -173,3 +173,12 @@ correction = hook("correction")  # (rule, decay) -> c
 scale = hook("scale")  # (schedule, updates, episodes) -> factor of the step sizes
 shorten = hook("shorten")  # (bound, numbers, spans, at, entries)
 shorten_all = hook("shorten_all")  # (bound, n, gradient), all lanes at once
+within = hook("within")  # (bound, squared norm) -> factor of a gradient
+
+
+def _something(rule: Any) -> bool:
+    return False
+
+
+varies_nothing = optional_hook("varies_nothing", _something)  # (schedule) -> are step sizes those that were given?
+bounds_nothing = optional_hook("bounds_nothing", _something)  # (bound) -> are gradients left as they are?

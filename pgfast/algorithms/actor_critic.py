@@ -20,7 +20,7 @@ from pgfast.algorithms.algorithm import Algorithm
 from pgfast.errors import PgfastError
 from pgfast.settings import Settings
 
-TOLERANCE = 1e-6  # what is left of an entry of a sparse trace when it is dropped
+TOLERANCE = 2.0**-53  # what is left of a row's trace when it may be dropped
 FOREVER = 2**40
 
 
@@ -35,7 +35,7 @@ class ActorCritic(NamedTuple):
     lr_average: float  # α^R̄; 0 of episodic tasks
     continues: int  # a truncated episode is followed by another that begins where it ended
     replacing: int
-    window: int  # steps for which an entry of a sparse trace is kept
+    window: int  # steps for which a trace of a table, or of sparse features, is kept
     in_loop: int = 0
     fits_value: int = 1
     leaves_one_out: int = 0
@@ -101,8 +101,6 @@ _FIXED = {
     "batch": (1, _ALONE),
     "returns": ("to-go", "δ stands for the return"),
     "in_loop": (False, _ALONE + " anyway"),
-    "schedule": ("constant", _ALONE),
-    "max_norm": (None, _ALONE),
 }
 ACTOR_CRITIC = Algorithm(
     "Actor–critic: θ and v̂ move at every step, by one-step errors that traces credit to earlier steps",

@@ -227,6 +227,12 @@ def restart_all(memory, algorithm, n, env, like, plan, w):
     restart(n, env, like, plan, w.lanes)
 
 
+@inlined
+def keep_nothing(memory, policy, algorithm, learner, w, room):
+    """Runs have all that they have learned."""
+
+
+hand_back = optional_hook("hand_back", keep_nothing)  # before lanes are left in the middle of an episode
 restart_lanes = optional_hook("restart_lanes", restart_all)
 
 
@@ -301,6 +307,8 @@ def work_on_runs(env, like, policy, algorithm, optimisation, plan, learner, acco
     prime(env, like, plan, learner, w, memory)
     lanes, control = w.lanes, w.lanes.control
     if budget < 0:
+        if plan.learn == 1:
+            hand_back(memory, policy, algorithm, learner, w, room)
         close_lanes(plan, learner, accounts, w, memory)
         return FINISHED
     open_lanes(env, like, plan, learner, accounts, w, memory, team)

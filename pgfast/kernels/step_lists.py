@@ -1,8 +1,7 @@
-"""Tables and sparse features whose θ and w move at every step (`pgfast.algorithms.actor_critic`): traces as lists.
+"""Tables and sparse features whose θ and w move at every step (`pgfast.algorithms.actor_critic`).
 
-Only rows of θ that were active within the last steps stand in a lane's list, so that a step costs what they are, not
-all of θ: a row leaves it when what is left of its trace, (γλ)ᵏ after k steps, is below `actor_critic.TOLERANCE`. With
-λ = 0 it holds the rows of the step itself.
+A step works on the rows of θ that are active before it or after it, whatever others have traces; those are brought up
+to date when they are needed again (`pgfast.kernels.row_traces`).
 
 S rows of θ, B parameters each, of which T are active at a step; N entries of a list; L = LANES. A table is a policy
 with one active row. What comes after the B score coefficients, of a Gaussian policy's standard deviations, belongs to
@@ -19,18 +18,33 @@ import numpy as np
 
 from pgfast.compiler import LANES, busy_routine, inlined, leaf
 from pgfast.kernels.continuing import come_to_states, move_reached, restart_or_go_on
-from pgfast.kernels.lanes import ACTIVE, RUNNING, TALLY_NORM, TERMINATED, Field, settle_and_weigh
+from pgfast.kernels.lanes import ACTIVE, RUNNING, TALLY_NORM, TERMINATED, Field, negligible, settle_and_weigh
+from pgfast.kernels.learner import begin_update, end_batch
+from pgfast.kernels.row_traces import (
+    ALL,
+    STEPS,
+    add_to_trace,
+    begin_anew,
+    enter,
+    fade_norms,
+    forget,
+    look_at,
+    move_list,
+    moved,
+    settle,
+    write_move,
+)
 from pgfast.kernels.sparse import load_sparse_lane, move_sparse_lane, sparse_fields
 from pgfast.kernels.step_traces import discount_updates
 from pgfast.kernels.tables import load_table_lane, move_table_lane, table_fields
 from pgfast.kernels.traces import Sizes, zero
-from pgfast.policies.tabular import FAULT, locate
-from pgfast.protocol import activate, find_rows, observed, prepare, tape_score, weigh_entropy
+from pgfast.policies.tabular import FAULT, locate, prepare_lanes, score_taken
+from pgfast.protocol import activate, find_rows, observed, prepare, weigh_entropy, within
 
 
 def step_table_fields(width: int) -> list[Field]:
     """Rows of the workspace for a table with `width` parameters in a row."""
-    own = [("active", "i8", (1, LANES)), ("coming", "i8", (1, LANES))]
+    own = [("active", "i8", (1, LANES)), ("coming", "i8", (1, LANES)), ("picked", "i8", (LANES,))]
     return [*table_fields(), *own, ("c", "f8", (width, LANES)), ("q", "f8", (width, LANES))]
 
 
@@ -49,127 +63,110 @@ def estimate(learner, run, active, i):
 
 
 @leaf
-def fade(lists, algorithm, i):
-    """One step's decay of the traces of lane i."""
-    k = 0
-    while k < lists.count[i]:
-        lists.age[i, k] += 1
-        if lists.age[i, k] > algorithm.window:
-            drop(lists, i, k)
-        else:
-            for b in range(lists.e.shape[2]):
-                lists.e[i, k, b] *= algorithm.decay
-            lists.ev[i, k] *= algorithm.decay_value
-            k += 1
+def look_at_rows(lists, algorithm, learner, i, run, active):
+    """Bring the rows in column i up to date; False when one would not be finite."""
+    good = True
+    for k in range(active.shape[0]):
+        good &= look_at(lists, algorithm, learner, i, run, active[k, i])
+    return good
 
 
 @leaf
-def drop(lists, i, k):
-    """Take entry k out of the list of lane i; the last takes its place."""
-    last = lists.count[i] - 1
-    lists.place[i, lists.rows[i, k]] = 0
-    if k < last:
-        row = lists.rows[i, last]
-        lists.rows[i, k] = row
-        lists.place[i, row] = k + 1
-        lists.age[i, k] = lists.age[i, last]
-        lists.ev[i, k] = lists.ev[i, last]
-        for b in range(lists.e.shape[2]):
-            lists.e[i, k, b] = lists.e[i, last, b]
-    lists.count[i] = last
-
-
-@leaf
-def touch(lists, i, row, replaces, weight, c, first, value):
-    """Add the score, with its weight, and `value` to the traces of a row."""
-    k = lists.place[i, row] - 1
-    if k < 0:
-        k = lists.count[i]
-        lists.count[i] = k + 1
-        lists.rows[i, k] = row
-        lists.place[i, row] = k + 1
-        replaces = 1
-    lists.age[i, k] = 0
-    for b in range(lists.e.shape[2]):
-        lists.e[i, k, b] = (0.0 if replaces == 1 else lists.e[i, k, b]) + weight * c[first + b, i]
-    lists.ev[i, k] = (0.0 if replaces == 1 else lists.ev[i, k]) + value
-
-
-@leaf
-def forget(lists, i):
-    """Empty the list of lane i."""
-    for k in range(lists.count[i]):
-        lists.place[i, lists.rows[i, k]] = 0
-    lists.count[i] = 0
-
-
-@leaf
-def move_list(lists, source, target):
-    """Copy the list of one lane over another's."""
-    forget(lists, target)
-    lists.count[target] = lists.count[source]
-    for k in range(lists.count[source]):
-        lists.rows[target, k] = lists.rows[source, k]
-        lists.place[target, lists.rows[source, k]] = k + 1
-        lists.age[target, k] = lists.age[source, k]
-        lists.ev[target, k] = lists.ev[source, k]
-        for b in range(lists.e.shape[2]):
-            lists.e[target, k, b] = lists.e[source, k, b]
-
-
-@leaf
-def move_rows(lists, optimisation, learner, i, run, delta, m):
-    """θ and w of the run in lane i along δ times its traces, and along an entropy bonus where the step was; (False when
-    some of it would not be finite, and keeps its value; the squared norm of θ's gradient)."""
-    runs, width, good, norm = learner.runs, lists.e.shape[2], True, 0.0
-    for k in range(lists.count[i]):
-        row = lists.rows[i, k]
-        first = 0 if row < lists.n_states else width
-        for b in range(width):
-            g = delta * lists.e[i, k, b] + (m.q[first + b, i] if lists.age[i, k] == 0 else 0.0)
-            norm += g * g
-            new = runs[run, row * width + b] + optimisation.lr * g
-            good &= isfinite(new)
-            runs[run, row * width + b] = new if isfinite(new) else runs[run, row * width + b]
-        at = learner.weights_at + row
-        new = runs[run, at] + optimisation.lr_value * delta * lists.ev[i, k]
-        good &= isfinite(new)
-        runs[run, at] = new if isfinite(new) else runs[run, at]
-    return good, norm
-
-
-@leaf
-def span_list(lists, i, room):
-    """The room's spans become the rows in the list of lane i."""
+def trace_step(lists, algorithm, i, lanes, m):
+    """z ← γλ z + I ∇ log π and zʷ ← γλʷ zʷ + ∇v̂, of rows that are up to date."""
+    fade_norms(lists, algorithm, i)
+    if algorithm.replacing == 1:
+        for k in range(m.active.shape[0]):
+            begin_anew(lists, i, enter(lists, i, m.active[k, i]))
+    for k in range(m.active.shape[0]):
+        add_to_trace(lists, i, enter(lists, i, m.active[k, i]), lanes.weight[i], m.c, 0, 1.0)
     width = lists.e.shape[2]
-    room.spans[0, 0] = lists.count[i]
-    for k in range(lists.count[i]):
-        room.spans[k + 1, 0] = lists.rows[i, k] * width
-        room.spans[k + 1, 1] = (lists.rows[i, k] + 1) * width
+    if m.c.shape[0] > width:
+        add_to_trace(lists, i, enter(lists, i, lists.n_states), lanes.weight[i], m.c, width, 0.0)
+
+
+@leaf
+def bonus_in_row(lists, i, row, delta, first, m):
+    """What an entropy bonus adds to the squared norm of the gradient, δ z elsewhere, in a row that is active."""
+    k, total = lists.place[i, row] - 1, 0.0
+    for b in range(lists.e.shape[2]):
+        q = m.q[first + b, i]
+        total += q * (q + 2.0 * delta * lists.e[i, k, b])
+    return total
+
+
+@leaf
+def bonus_in_norm(lists, i, delta, m):
+    """`bonus_in_row` of all rows."""
+    total, width = 0.0, lists.e.shape[2]
+    for k in range(m.active.shape[0]):
+        total += bonus_in_row(lists, i, m.active[k, i], delta, 0, m)
+    if m.c.shape[0] > width:
+        total += bonus_in_row(lists, i, lists.n_states, delta, width, m)
+    return total
+
+
+@leaf
+def add_bonus(lists, learner, i, run, rate, m):
+    """A step of θ along an entropy bonus; False when it would not be finite."""
+    width, good = lists.e.shape[2], True
+    for b in range(width):
+        for k in range(m.active.shape[0]):
+            at = m.active[k, i] * width + b
+            learner.runs[run, at], fine = moved(learner, run, at, rate * m.q[b, i])
+            good &= fine
+        if m.c.shape[0] > width:
+            at = lists.n_states * width + b
+            learner.runs[run, at], fine = moved(learner, run, at, rate * m.q[width + b, i])
+            good &= fine
+    return good
+
+
+@leaf
+def move(lists, algorithm, optimisation, learner, i, run, delta, lanes, m):
+    """A step of θ and w along δ times their traces, and along an entropy bonus; False when it would not be finite."""
+    squared = delta * delta * lists.norm[i, 0]
+    if algorithm.entropy != 0.0:
+        squared += bonus_in_norm(lists, i, delta, m)
+    lanes.tally[TALLY_NORM, i] += squared
+    lanes.moves[i] += 1
+    factor = begin_update(optimisation, learner, run)
+    rate = optimisation.lr * factor * within(optimisation.bound, squared)
+    rate_value = optimisation.lr_value * factor * within(optimisation.bound, delta * delta * lists.norm[i, 1])
+    good = isfinite(rate * delta) & isfinite(rate_value * delta)
+    if good:
+        write_move(lists, i, rate * delta, rate_value * delta)
+        if algorithm.entropy != 0.0:
+            good = add_bonus(lists, learner, i, run, rate, m)
+    return good
 
 
 @busy_routine
 def learn_in_lane(lists, policy, algorithm, optimisation, learner, i, w, room):
     """One step's update of the run in lane i; False when θ or w would not be finite."""
     lanes, m, run = w.lanes, w.memory, w.memory.run[i]
+    good = look_at_rows(lists, algorithm, learner, i, run, m.coming)
     following = 0.0
     if lanes.done[i] != TERMINATED:
         following = algorithm.gamma * estimate(learner, run, m.coming, i)
     average = learner.runs[run, learner.baseline_at]
     delta = lanes.reward[i] - average + following - estimate(learner, run, m.active, i)
-    fade(lists, algorithm, i)
-    for k in range(m.active.shape[0]):
-        touch(lists, i, m.active[k, i], algorithm.replacing, lanes.weight[i], m.c, 0, 1.0)
+    trace_step(lists, algorithm, i, lanes, m)
+    good &= move(lists, algorithm, optimisation, learner, i, run, delta, lanes, m)
+    good &= look_at_rows(lists, algorithm, learner, i, run, m.coming)
     if m.c.shape[0] > lists.e.shape[2]:
-        touch(lists, i, lists.n_states, 0, lanes.weight[i], m.c, lists.e.shape[2], 0.0)
-    good, norm = move_rows(lists, optimisation, learner, i, run, delta, m)
-    lanes.tally[TALLY_NORM, i] += norm
-    lanes.moves[i] += 1
+        good &= look_at(lists, algorithm, learner, i, run, lists.n_states)
     if good:
         learner.runs[run, learner.baseline_at] = average + algorithm.lr_average * delta
-    span_list(lists, i, room)
-    prepare(policy, learner, run, room)
+    if lists.written[i] == STEPS:
+        good &= settle(lists, policy, algorithm, learner, i, run, algorithm.window, 0, room)
     return good
+
+
+@leaf
+def learns(lanes, i):
+    """Is lane i's run updated by the step just made?"""
+    return (lanes.live[i] == 1.0) & (lanes.bad[i] == 0)
 
 
 @inlined
@@ -177,9 +174,27 @@ def learn_in_lanes(lists, policy, algorithm, optimisation, learner, w, room):
     """The step's update of every lane at work."""
     lanes = w.lanes
     for i in range(lanes.control[ACTIVE]):
-        learns = lanes.live[i] == 1.0 and lanes.bad[i] == 0
-        if learns and not learn_in_lane(lists, policy, algorithm, optimisation, learner, i, w, room):
+        if learns(lanes, i) and not learn_in_lane(lists, policy, algorithm, optimisation, learner, i, w, room):
             lanes.bad[i] = 1
+
+
+@leaf
+def pick_lanes(lists, lanes, m):
+    """Pick the lanes whose row has been moved; returns how many."""
+    count = 0
+    for i in range(lanes.control[ACTIVE]):
+        if learns(lanes, i) and lists.place[i, m.seen[i]] > 0:
+            m.picked[count] = i
+            count += 1
+    return count
+
+
+@leaf
+def settle_lane(lists, policy, algorithm, learner, i, run, lanes, room):
+    """Bring lane i up to date at an episode's end, or where it is left; the traces of a task that goes on stay."""
+    window = algorithm.window if algorithm.continues == 1 else ALL
+    if not settle(lists, policy, algorithm, learner, i, run, window, 1, room):
+        lanes.bad[i] = 1
 
 
 class SparseSteps(NamedTuple):
@@ -188,11 +203,15 @@ class SparseSteps(NamedTuple):
     n_states: int  # S, without a Gaussian policy's last
     count: Any  # int64 (L,): entries in the list
     rows: Any  # int64 (L, N): which rows of θ
-    age: Any  # int64 (L, N): steps since the row was active
-    e: Any  # float64 (L, N, B)
-    ev: Any  # float64 (L, N)
+    since: Any  # int64 (L, N): the step at which they were up to date,
+    touched: Any  # int64 (L, N): and at which they were active last
+    e: Any  # float64 (L, N, B): z before the step `since`
+    ev: Any  # float64 (L, N): zʷ
     place: Any  # int64 (L, S or S + 1): the row's entry, counted from 1; 0 without one
-    index: Any  # int64 (L, 1): s A + a, of tables
+    written: Any  # int64 (L,): how many steps are written down
+    moves: Any  # float64 (L, STEPS, 2): their a and b
+    norm: Any  # float64 (L, 2): the squared norms of z and zʷ
+    powers: Any  # float64 (STEPS + 1, 2): of γλ and γλʷ
 
     def learn(self, policy, algorithm, n, w):
         """Take in the step that all lanes have just made."""
@@ -211,6 +230,7 @@ class SparseSteps(NamedTuple):
             lanes.control[FAULT] = 1
         learn_in_lanes(self, policy, algorithm, optimisation, learner, w, room)
         for i in range(lanes.control[ACTIVE]):
+            prepare(policy, learner, m.run[i], room)
             load_sparse_lane(learner, m, i, m.run[i])
 
     def begin(self, w, i):
@@ -235,10 +255,17 @@ class SparseSteps(NamedTuple):
 
     def end_lanes(self, policy, algorithm, optimisation, learner, accounts, n, w, room, updates):
         """Ends of episodes; 0 when some θ would have stopped being finite."""
-        for i in range(n):
-            if w.lanes.done[i] != RUNNING and algorithm.continues == 0:
-                forget(self, i)
-        return discount_updates(n, w.lanes)
+        lanes, m = w.lanes, w.memory
+        for i in range(lanes.control[ACTIVE]):
+            if lanes.done[i] != RUNNING:
+                settle_lane(self, policy, algorithm, learner, i, m.run[i], lanes, room)
+                end_batch(learner, m.run[i], 1.0)
+        return discount_updates(n, lanes)
+
+    def hand_back(self, policy, algorithm, learner, w, room):
+        """All lanes are left where they are."""
+        for i in range(w.lanes.control[ACTIVE]):
+            settle_lane(self, policy, algorithm, learner, i, w.memory.run[i], w.lanes, room)
 
     def restart_lanes(self, algorithm, n, env, like, plan, w):
         """The next episode in every lane whose last one has ended."""
@@ -254,7 +281,6 @@ class TableSteps(SparseSteps):
         """Take in the step that all lanes have just made."""
         for i in range(n):
             w.memory.active[0, i] = w.memory.seen[i]
-            self.index[i, 0] = w.memory.index[i]
         return 0, settle_and_weigh(n, algorithm, w.lanes)
 
     def update_now(self, env, like, policy, algorithm, optimisation, plan, learner, n, w, room):
@@ -268,10 +294,11 @@ class TableSteps(SparseSteps):
         find_rows(policy.clock, n, lanes, m)
         for i in range(lanes.control[ACTIVE]):
             m.coming[0, i] = m.seen[i]
-            score_row(self, policy, learner, i, 1.0, 0.0, m.c, m, room)
+            score_taken(policy, learner, i, 1.0, 0.0, m.c, m, room)
             if algorithm.entropy != 0.0:
-                score_row(self, policy, learner, i, 0.0, lanes.weight[i] * algorithm.entropy, m.q, m, room)
+                score_taken(policy, learner, i, 0.0, lanes.weight[i] * algorithm.entropy, m.q, m, room)
         learn_in_lanes(self, policy, algorithm, optimisation, learner, w, room)
+        prepare_lanes(policy, learner, pick_lanes(self, lanes, m), m, room)
 
     def load(self, learner, w, i, run):
         """Give lane i to a run."""
@@ -284,25 +311,24 @@ class TableSteps(SparseSteps):
         move_list(self, source, target)
 
 
-@leaf
-def score_row(lists, policy, learner, i, scale, entropy_scale, c, m, room):
-    """c[b] = that of scale ∇ log π + entropy_scale ∇H at the step of lane i."""
-    first, last = tape_score(policy, learner, m.run[i], lists, i, 0, scale, entropy_scale, room)
-    for b in range(last - first):
-        c[b, i] = room.numbers[first + b]
-
-
-def make_step_lists(kind: type[SparseSteps], rows: int, width: int, values: int, active: int, window: int) -> Any:
+def make_step_lists(
+    kind: type[SparseSteps], algorithm: Any, rows: int, width: int, values: int, active: int
+) -> SparseSteps:
     """Empty lists: of `rows` rows of `width` parameters, and `values` that features have, of which `active` are active
-    at a step, kept for `window` steps."""
-    size = min(rows, active * (window + 1) + rows - values)
+    at a step."""
+    size = min(rows, active * (algorithm.window + STEPS + 1) + rows - values)
+    powers = np.array([algorithm.decay, algorithm.decay_value]) ** np.arange(STEPS + 1)[:, None]
     return kind(
         n_states=values,
         count=np.zeros(LANES, np.int64),
         rows=np.zeros((LANES, size), np.int64),
-        age=np.zeros((LANES, size), np.int64),
+        since=np.zeros((LANES, size), np.int64),
+        touched=np.zeros((LANES, size), np.int64),
         e=np.zeros((LANES, size, width)),
         ev=np.zeros((LANES, size)),
         place=np.zeros((LANES, rows), np.int64),
-        index=np.zeros((LANES, 1), np.int64),
+        written=np.zeros(LANES, np.int64),
+        moves=np.zeros((LANES, STEPS, 2)),
+        norm=np.zeros((LANES, 2)),
+        powers=np.where(powers > negligible(powers), powers, 0.0),
     )

@@ -58,6 +58,9 @@ class Constant(NamedTuple):
     def lane_rate(self, rate, i, m):
         return rate
 
+    def varies_nothing(self):
+        return True
+
 
 class Linear(NamedTuple):
     """Down to 0."""
@@ -129,6 +132,12 @@ class Unbounded(NamedTuple):
     def shorten_all(self, n, gradient):
         return
 
+    def within(self, squared):
+        return 1.0
+
+    def bounds_nothing(self):
+        return True
+
 
 class Bounded(NamedTuple):
     """A gradient whose norm is larger is scaled to it."""
@@ -147,3 +156,6 @@ class Bounded(NamedTuple):
 
     def shorten_all(self, n, gradient):
         shorten_lanes(n, self.max_norm, gradient)
+
+    def within(self, squared):
+        return shortening(self.max_norm, squared)

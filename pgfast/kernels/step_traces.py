@@ -19,10 +19,11 @@ from pgfast.kernels.trace_updates import (
     move_lanes,
     move_values,
     plain_change,
+    set_scales,
 )
 from pgfast.kernels.traces import Traces, add_scores, inner, zero
 from pgfast.policies.softmax import SMALL
-from pgfast.protocol import score, see_values, weigh_entropy
+from pgfast.protocol import bounds_nothing, score, see_values, shorten_all, varies_nothing, weigh_entropy
 
 
 @leaf
@@ -93,15 +94,25 @@ def weigh_lanes(n, algorithm, lanes, m):
         weigh_traces(i, m)
 
 
+@leaf
+def is_plain(algorithm, optimisation):
+    """Is a step α δ times the traces, and nothing else?"""
+    simple = varies_nothing(optimisation.schedule) and bounds_nothing(optimisation.bound)
+    return simple and optimisation.rule.plain == 1 and algorithm.entropy == 0.0
+
+
 @inlined
 def move_many(n, policy, algorithm, optimisation, lanes, m):
     """The updates of any number of parameters, by any rule, and with an entropy bonus."""
     weigh_lanes(n, algorithm, lanes, m)
+    set_scales(optimisation.schedule, n, lanes, m)
     if algorithm.entropy != 0.0:
         zero(n, m.q)
         weigh_entropy(policy, n, algorithm.entropy, lanes, m)
         add_scores(n, policy, m.q, m, m.g)
     gather(n, policy, lanes, m)
+    shorten_all(optimisation.bound, n, m.gradient)
+    shorten_all(optimisation.bound, n, m.wg)
     move_lanes(policy, optimisation, n, lanes, m)
     move_values(n, optimisation.rule, optimisation.schedule, optimisation.lr_value, lanes, m)
 
@@ -148,7 +159,7 @@ class StepTraces(Traces):
         see_values(policy, env, like, n, w)
         inner(n, m.weights, m.v, m.credited)
         lanes.control[CHANGED] = 1
-        if m.full.shape[0] <= 2 * SMALL and optimisation.rule.plain == 1 and algorithm.entropy == 0.0:
+        if m.full.shape[0] <= 2 * SMALL and is_plain(algorithm, optimisation):
             move_few(n, policy, algorithm, optimisation, lanes, m)
         else:
             move_many(n, policy, algorithm, optimisation, lanes, m)

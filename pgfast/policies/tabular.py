@@ -230,6 +230,39 @@ def prepare_rows(policy, n, learner, run, room):
         write_row(policy.n_actions, policy.stride, room.rows, i, learner.runs[run], row, pi)
 
 
+@busy_routine
+def prepare_lanes(policy, learner, n, m, room):
+    """As `prepare_rows`, of the rows that n lanes are in, each of a run of its own: those picked."""
+    size = learner.runs.shape[1]
+    for k in range(n):
+        i = m.picked[k]
+        room.chosen[k] = m.run[i] * size + m.seen[i] * policy.width
+    write_gaps(policy.link, n, policy.n_actions, learner.flat, room)
+    softmax_rows(n, policy.n_actions, room.rows)
+    for k in range(n):
+        s, first = m.seen[m.picked[k]], m.prepared_at[m.picked[k]]
+        pi = first + policy.n_states * policy.stride + s * policy.n_actions
+        write_row(policy.n_actions, policy.stride, room.rows, k, learner.flat, first + s * policy.stride, pi)
+
+
+@leaf
+def score_taken(policy, learner, i, scale, entropy_scale, c, m, room):
+    """c[:, i] = scale ∇ log π + entropy_scale ∇H of what lane i has done, by the parameters of its row, from π."""
+    n, numbers, h, table = policy.n_actions, room.numbers, room.preferences_at, learner.flat
+    s = m.active[0, i]
+    taken, entropy = m.index[i] - s * n, table[m.prepared_at[i] + s * policy.stride]
+    pi = m.prepared_at[i] + policy.n_states * policy.stride + s * n
+    for b in range(n):
+        p = table[pi + b]
+        numbers[h + b] = scale * ((1.0 if b == taken else 0.0) - p)
+        if entropy_scale != 0.0 and p > 0.0:
+            numbers[h + b] -= entropy_scale * p * (log(p) + entropy)
+    first = s * policy.width
+    pull_back(policy.link, learner.runs[m.run[i]], first, n, numbers, h)
+    for b in range(policy.width):
+        c[b, i] = numbers[first + b]
+
+
 @leaf
 def place_of_pi(policy, learner):
     """Where in a run's row of numbers π stands, an entry for each action of each row."""
