@@ -33,9 +33,10 @@ def _check(settings: Settings) -> None:
 def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     """None; raises PgfastError where there is more than one state to tell apart, or one step to make."""
     if model.name != "tabular" or model.n_states != 1:
+        there = f"{model.n_states:,} states" if model.name == "tabular" else f"the policy {model.name!r}"
         raise PgfastError(
-            f"gradient-bandit learns a preference for each arm and nothing of states, but {traits.label} has the "
-            f"policy {model.name!r} and the observations {env.observation_space}: choose reinforce."
+            f"gradient-bandit learns a preference for each arm and nothing of states, but {traits.label} has {there}: "
+            f"choose reinforce."
         )
     if hasattr(env, "step") and traits.max_steps > 1:
         key = make_key()
