@@ -1,4 +1,4 @@
-"""Bad input at scale: what can be tried of it, by Hypothesis, and how much of it was survived.
+"""Bad input at scale: what can be tried of it, by Hypothesis and atheris, and how much of it was survived.
 
     python -m pgfast._bench.robustness --seconds 60
 
@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pgfast import Checkpoints, Engine, PgfastError, TabularMDP, make
+from pgfast._bench import fuzzing
 from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.exact import EXACT
 from pgfast.settings import Settings
@@ -338,6 +339,11 @@ def main() -> None:
                 tried, bad = 0, 1
             faults += bad
             lines.append(f"| {kind} | {tried:,} | {bad} |")
+            print(lines[-1], flush=True)
+        for kind in fuzzing.KINDS if fuzzing.is_possible() else []:
+            tried, bad = fuzzing.explore(kind, Path(name), chosen.seconds)
+            faults += bad
+            lines.append(f"| bytes of {kind}, by atheris | {tried:,} | {bad} |")
             print(lines[-1], flush=True)
         wrong = kill(chosen.kills, Path(name))
         lines.append(f"| kill -9 at a random moment | {chosen.kills} | {wrong} |")

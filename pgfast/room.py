@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,13 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = float) -> np.ndarray:
     """As `numpy.zeros`, for sizes that the user has a say in."""
     check_room(shape if isinstance(shape, tuple) else (shape,), np.dtype(dtype).itemsize)
     return np.zeros(shape, dtype)
+
+
+def check_record(fields: Sequence[tuple[str, str, tuple[int, ...]]]) -> None:
+    """Raise PgfastError where a record of these fields has more bytes than its offsets, of 32 bits, can say."""
+    needed = sum(math.prod(shape) * np.dtype(kind).itemsize for _, kind, shape in fields)
+    if needed >= 2**31:
+        raise PgfastError(
+            f"The lanes of a thread need {needed / 2**30:,.0f} GB, and can have 2: take fewer features, or a tabular "
+            f"policy or features='tiles', which are looked up."
+        )

@@ -26,6 +26,7 @@ from pgfast.memories import room_for_lanes
 from pgfast.models import FIRST_TAPE
 from pgfast.problem import Problem, chooses_runs
 from pgfast.random import EVALUATE, TRAIN
+from pgfast.room import zeros
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 BLOCK = 128  # episodes of a block
@@ -157,7 +158,7 @@ class Job:
     def _share_out(self, copies: int) -> None:
         """Give each slot of a run its share of the episodes."""
         bounds = self.first + np.linspace(0, self.last - self.first, copies + 1).astype(np.int64)
-        clock = np.zeros((self.runs * copies, self.learner.clock.shape[1]), np.int64)
+        clock = zeros((self.runs * copies, self.learner.clock.shape[1]), np.int64)
         clock[:, EPISODES] = np.tile(bounds[:-1], self.runs)
         clock[:, LAST] = np.tile(bounds[1:], self.runs)
         clock[:, FAILED] = -1
