@@ -19,6 +19,8 @@ EXAMPLES = {
     "bytes of policy.safetensors": 40,
     "bytes of a checkpoint": 20,
     "hostile environments": 15,
+    "environments of other types": 40,
+    "numbers of parameters": 4,
 }
 
 
