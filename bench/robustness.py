@@ -1,4 +1,4 @@
-"""Bad input at scale: what can be tried of it, by Hypothesis, and how much of it was survived.
+"""Bad input at scale: what can be tried of it, by Hypothesis and atheris, and how much of it was survived.
 
     python -m pgfast._bench.robustness --seconds 60
 
@@ -31,31 +31,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pgfast import Checkpoints, Engine, PgfastError, TabularMDP, make
+from pgfast._bench import fuzzing
 from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.exact import EXACT
+from pgfast.rehearsal import rehearse
 from pgfast.settings import Settings
 
 REPORT = Path(__file__).resolve().parent.parent / "tests" / "ROBUSTNESS.md"
 EXIT_CODES = {0, 1, 2, 3}
 ODD = [
-    0,
-    1,
-    -1,
-    2**31,
-    2**53 + 1,
-    2**64,
-    1e308,
-    -1e308,
-    5e-324,
-    float("nan"),
-    float("inf"),
-    "",
-    "ß",
-    None,
-    True,
-    [],
-    {},
-]
+    0, 1, -1, 2**31, 2**53 + 1, 2**64, 1e308, -1e308, 5e-324, float("nan"), float("inf"), "", "ß", None, True, [], {},
+]  # fmt: skip
 SMALL = {"episodes": 40, "evaluation_episodes": 8, "batch": 20}
 
 
@@ -87,6 +73,23 @@ class Hostile(NamedTuple):
 
     def step(self, state: int, action: int, key: Any) -> tuple[int, float, bool]:
         return self.place, self.pay if action == 1 else 0.0, False
+
+
+class Strange(NamedTuple):
+    """Gives what it is told to, of whatever type, once it has been asked for the first step."""
+
+    state: Any = 0
+    pay: Any = 0.0
+    end: Any = False
+
+    max_steps = 4
+    observation_space, action_space = Hostile.observation_space, Hostile.action_space
+
+    def reset(self, key: Any) -> int:
+        return 0
+
+    def step(self, state: int, action: int, key: Any) -> tuple[Any, Any, Any]:
+        return self.state, self.pay, self.end
 
 
 def survives(take: Callable[[Any], None], given_input: Any) -> None:
@@ -174,6 +177,17 @@ def _suffer(case: tuple[float, int, float, float]) -> None:
     assert np.all(np.isfinite(engine.theta))
 
 
+def _endure(case: tuple[Any, Any, Any]) -> None:
+    engine = Engine(Strange(*case), policy="tabular", **SMALL)
+    rehearse(engine.source.env, engine.traits)
+
+
+def _fill(case: tuple[int, int, Any]) -> None:
+    states, actions, theta0 = case
+    engine = Engine.for_spaces(Discrete(states), Discrete(actions), theta0=theta0)
+    assert engine.theta.size == states * actions
+
+
 # ---- what is given
 
 
@@ -220,6 +234,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
     number = st.sampled_from([0.0, 1.0, 0.5, 1 / 3, -1.0, 1e308, 5e-324, float("nan"), float("inf")])
     numbers = st.lists(number, min_size=1, max_size=5)
     pays = st.sampled_from([1e308, -1e308, float("nan"), float("inf"), -float("inf"), 5e-324, 0.0]) | st.floats()
+    strange = st.sampled_from([(0,), (0, 1.0), np.nan, np.zeros(2), np.float32(1.0), 10**400, b"", print, *ODD])
     edges = st.sampled_from([0.0, 1.0, 1 - 2**-53, 5e-324])
     return {
         "configurations": Kind(st.dictionaries(st.sampled_from(names), odd, max_size=3), _configure),
@@ -232,6 +247,15 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "hostile environments": Kind(
             st.tuples(pays, st.sampled_from([0, 2, 3, -1, 2**31, -(2**62)]), edges, st.sampled_from([0.1, 1e300])),
             _suffer,
+        ),
+        "environments of other types": Kind(st.tuples(strange, strange, strange), _endure),
+        "numbers of parameters": Kind(
+            st.tuples(
+                st.sampled_from([1, 2, 3, 5 * 10**6, 2**30, 2**31, 2**62]),
+                st.sampled_from([1, 2, 2**31]),
+                st.sampled_from([None, 0.5, [], [1.0], [0.0, 1e308]]),
+            ),
+            _fill,
         ),
     }
 
@@ -338,6 +362,11 @@ def main() -> None:
                 tried, bad = 0, 1
             faults += bad
             lines.append(f"| {kind} | {tried:,} | {bad} |")
+            print(lines[-1], flush=True)
+        for kind in fuzzing.KINDS if fuzzing.is_possible() else []:
+            tried, bad = fuzzing.explore(kind, Path(name), chosen.seconds)
+            faults += bad
+            lines.append(f"| bytes of {kind}, by atheris | {tried:,} | {bad} |")
             print(lines[-1], flush=True)
         wrong = kill(chosen.kills, Path(name))
         lines.append(f"| kill -9 at a random moment | {chosen.kills} | {wrong} |")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pgfast.kernels.table_records import TableRecord, table_record_fields
 from pgfast.kernels.trust import Trust
 from pgfast.models import Model
 from pgfast.policies.state_action import StateActionSoftmax
+from pgfast.room import memory, zeros
 
 METHODS = {Ppo: Clipping(), Trpo: Trust()}  # what is done in the passes of an algorithm
 
@@ -48,14 +48,14 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
     entries = model.n_rows if model.tabular and trusts else 0
     return kind(
         METHODS[type(algorithm)],
-        np.zeros((tasks, capacity, rows, LANES)),
-        np.zeros((tasks, capacity, marks, LANES), np.int32),
-        np.zeros(tasks, np.int64),
-        np.zeros((tasks, capacity), np.int64),
-        np.zeros((tasks, LANES + 1, 3), np.int64),
-        np.zeros((runs, STATES)),
-        np.zeros((runs, VECTORS if trusts else 0, model.n_parameters)),
-        np.zeros((runs, 2, entries)),
+        zeros((tasks, capacity, rows, LANES)),
+        zeros((tasks, capacity, marks, LANES), np.int32),
+        zeros(tasks, np.int64),
+        zeros((tasks, capacity), np.int64),
+        zeros((tasks, LANES + 1, 3), np.int64),
+        zeros((runs, STATES)),
+        zeros((runs, VECTORS if trusts else 0, model.n_parameters)),
+        zeros((runs, 2, entries)),
         model.row, values_at, drawn_at, old_at,
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
 def check_memory(pages: int, rows: int, marks: int) -> None:
     """Raise PgfastError where so many pages of a record are more than the machine's memory."""
     needed = pages * LANES * (8 * rows + 4 * marks)
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**63
+    there = memory()
     if needed > there:
         raise PgfastError(
             f"A batch that is gone over several times is written down, which takes {needed / 1e9:.1f} GB here, of "

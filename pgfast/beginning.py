@@ -3,8 +3,6 @@ derive from them."""
 
 from __future__ import annotations
 
-import math
-import os
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from pgfast.presets import preset
 from pgfast.probe import Traits
 from pgfast.problem import Problem
 from pgfast.refinements import refinement_of
+from pgfast.room import memory
 from pgfast.settings import Settings
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
@@ -87,14 +86,6 @@ def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
     prepared = slice(learner.prepared_at, learner.decays_at)
     learner.runs[1:, prepared] = learner.runs[0, prepared]  # all runs start alike
     return learner
-
-
-def memory() -> float:
-    """Bytes of this machine's memory; infinite where it doesn't say."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf
 
 
 def derive_all(model: Model, learner: Learner) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pgfast.algorithms.algorithm import check_fixed
 from pgfast.algorithms.catalogue import ALGORITHMS, EVERY, algorithm_of
 from pgfast.algorithms.reinforce import BASELINES
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.step_rules import RULES
 from pgfast.settings import Settings
+
+MOST_EPISODES = 2**53  # up to there floats count exactly
 
 
 def check(settings: Settings) -> None:
@@ -31,8 +35,15 @@ def check(settings: Settings) -> None:
         )
 
 
+def check_count(count: int, first: int = 0) -> None:
+    """Raise PgfastError for so many episodes after `first`, where they can't be counted."""
+    if not (isinstance(count, int | np.integer) and 1 <= count and first + count <= MOST_EPISODES):
+        raise PgfastError(f"episodes is {count}: it must be at least 1, and with those before it at most 2⁵³.")
+
+
 def check_episodes(settings: Settings, first: int, count: int) -> None:
-    """Raise PgfastError for episodes that would have a step size of 0."""
+    """Raise PgfastError for episodes that can't be counted, or would have a step size of 0."""
+    check_count(count, first)
     if settings.schedule == "linear" and first + count > settings.episodes:
         raise PgfastError(
             f"schedule is 'linear', to 0 over {settings.episodes} episodes, and these would be episodes {first} to "

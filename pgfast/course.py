@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 Callback = Callable[[Progress], bool | None]
 
 
-def learn(
-    engine: Engine, count: int, callback: Callback | None, threads: int | None, checkpoints: Checkpoints | None
-) -> Training:
-    """`Engine.learn`: what there is to do, and what has been done of it, may be in a checkpoint. Tasks that don't end
-    have none: lanes go on from states that are not the learner's."""
-    if engine._problem.continues:
-        checkpoints = None
+class Course(NamedTuple):
+    """What there is to do, and how long it has taken so far."""
+
+    span: Span
+    points: np.ndarray  # seconds at which each point of the curve was there, (runs, points); NaN before
+    seconds: float
+
+
+def begin(engine: Engine, count: int, checkpoints: Checkpoints | None) -> Course:
+    """Episodes that are to be learned from: so many more, or what a checkpoint says, which the engine then has."""
     found = checkpoints.restore(engine) if checkpoints is not None else None
     if found is not None:
-        span, points, seconds = found
-    else:
-        span, points, seconds = _span(engine, count), None, 0.0
-        engine._learner = engine._learner._replace(log=make_log(engine.settings.runs, span.points))
-    return _go_on(engine, span, points, seconds, callback, threads, checkpoints)
+        return Course(*found)
+    span, runs = _span(engine, count), engine.settings.runs
+    engine._learner = engine._learner._replace(log=make_log(runs, span.points))
+    return Course(span, np.full((runs, span.points), np.nan), 0.0)
 
 
 def _span(engine: Engine, count: int) -> Span:
@@ -48,22 +50,20 @@ def reached(engine: Engine) -> int:
     return int(clock[alive, EPISODES].max()) if alive.any() else int(clock[:, EPISODES].max())
 
 
-def _go_on(
-    engine: Engine,
-    span: Span,
-    points: np.ndarray | None,
-    seconds: float,
-    callback: Callback | None,
-    threads: int | None,
-    checkpoints: Checkpoints | None,
+def learn(
+    engine: Engine, course: Course, callback: Callback | None, threads: int | None, checkpoints: Checkpoints | None
 ) -> Training:
+    """`Engine.learn` by episodes."""
+    span = course.span
     last = span.first + span.count
     job = engine._job(
         engine._learner, reached(engine), last, log_every=span.every, log_origin=span.first, threads=threads
     )
-    job.seconds = seconds
-    seen = Recorder(job, span, points)
-    keeper = _Keeper(engine, span, seen, checkpoints) if checkpoints is not None else None
+    job.seconds = course.seconds
+    seen = Recorder(job, span, course.points)
+    keeper = None
+    if checkpoints is not None:
+        keeper = Keeper(engine, span, checkpoints, lambda: (seen.up_to_now(), job.seconds))
 
     def between() -> bool | None:
         engine._forget()
@@ -71,18 +71,20 @@ def _go_on(
 
     try:
         done = job.run(between, keeper)
-        if done and keeper is not None and keeper.checkpoints.episode is not None:
-            keeper.keep()
+        if done and keeper is not None:
+            keeper.close()
     finally:
         engine._forget()
     return seen.training(done)
 
 
-class _Keeper:
-    """Keeps the state of a training now and then."""
+class Keeper:
+    """Keeps the state of a training now and then; `times` gives what has become of `points` and `seconds`."""
 
-    def __init__(self, engine: Engine, span: Span, seen: Recorder, checkpoints: Checkpoints) -> None:
-        self.engine, self.span, self.seen, self.checkpoints = engine, span, seen, checkpoints
+    def __init__(
+        self, engine: Engine, span: Span, checkpoints: Checkpoints, times: Callable[[], tuple[np.ndarray, float]]
+    ) -> None:
+        self.engine, self.span, self.checkpoints, self.times = engine, span, checkpoints, times
         self._since, self._from = time.monotonic(), reached(engine)
 
     def is_due(self) -> bool:
@@ -92,7 +94,10 @@ class _Keeper:
         return every.episodes < np.inf and reached(self.engine) - self._from >= every.episodes
 
     def keep(self) -> None:
-        self.seen.look(None)
-        learner = self.engine._learner
-        self.checkpoints.keep(self.engine, learner, self.span, self.seen.seconds, self.seen.job.seconds)
+        self.checkpoints.keep(self.engine, self.engine._learner, self.span, *self.times())
         self._since, self._from = time.monotonic(), reached(self.engine)
+
+    def close(self) -> None:
+        """Training is over: the last checkpoint, where there are any, is of its end."""
+        if self.checkpoints.episode is not None:
+            self.keep()

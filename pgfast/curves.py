@@ -27,9 +27,8 @@ class Recorder:
     """Looks at a job between calls: progress for the callback, and the time at which each point of the curve was
     there."""
 
-    def __init__(self, job: Job, span: Span, seconds: np.ndarray | None = None) -> None:
-        self.job, self.span = job, span
-        self.seconds = np.full((job.runs, span.points), np.nan) if seconds is None else seconds
+    def __init__(self, job: Job, span: Span, seconds: np.ndarray) -> None:
+        self.job, self.span, self.seconds = job, span, seconds
         self.reached = self._complete()
 
     def _done(self) -> np.ndarray:
@@ -41,11 +40,17 @@ class Recorder:
         done = self._done()
         return np.where(done >= self.span.count, self.span.points, np.maximum(done, 0) // self.span.every)
 
-    def look(self, callback: Callable[[Progress], bool | None] | None) -> bool | None:
-        done, complete = self._done(), self._complete()
+    def up_to_now(self) -> np.ndarray:
+        """The seconds of all points that are there."""
+        complete = self._complete()
         for run in np.nonzero(complete > self.reached)[0]:
             self.seconds[run, self.reached[run] : complete[run]] = self.job.seconds
         self.reached = complete
+        return self.seconds
+
+    def look(self, callback: Callable[[Progress], bool | None] | None) -> bool | None:
+        done = self._done()
+        self.up_to_now()
         if callback is None:
             return None
         return callback(

@@ -16,9 +16,9 @@ from pgfast import spaces, storage
 from pgfast.algorithms.exact import EXACT
 from pgfast.beginning import new_learner, problem_of
 from pgfast.checkpoints import Checkpoints
-from pgfast.choices import check, check_episodes
+from pgfast.choices import check, check_count, check_episodes
 from pgfast.compiler import Preparation
-from pgfast.course import learn, reached
+from pgfast.course import begin, learn, reached
 from pgfast.curves import evaluation
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
@@ -261,17 +261,15 @@ class Engine:
         stops being finite: that run keeps its last good policy, and `Training.failed` says which and when.
         """
         count = self.settings.episodes if episodes is None else episodes
-        if count < 1:
-            raise PgfastError(f"episodes is {count}: it must be at least 1.")
         check_episodes(self.settings, reached(self), count)
+        if self._problem.continues:  # lanes go on from states that are not the learner's
+            checkpoints = None
+        course = begin(self, count, checkpoints)
         if self._ascent is not None:
             from pgfast.exact_training import learn_exactly
 
-            try:
-                return learn_exactly(self._ascent, self._problem, self._learner, self.settings, count, callback)
-            finally:
-                self._forget()
-        return learn(self, count, callback, threads, checkpoints)
+            return learn_exactly(self, self._ascent, course, callback, checkpoints)
+        return learn(self, course, callback, threads, checkpoints)
 
     def _forget(self) -> None:
         """The policy has changed: what predicts reads it anew."""
@@ -286,14 +284,13 @@ class Engine:
         of training."""
         runs = self.settings.runs
         count = episodes if episodes is not None else max(1, math.ceil(self.settings.evaluation_episodes / runs))
-        if count < 1:
-            raise PgfastError(f"episodes is {count}: it must be at least 1.")
         log = self.play(count, deterministic=deterministic, threads=threads)[:, None]
         return evaluation(read_log(log), log[:, 0, LENGTH], runs, count)
 
     def play(self, episodes: int, *, deterministic: bool = False, threads: int | None = None) -> np.ndarray:
         """Play fresh episodes of every run without learning; their statistics, (slots, N_STATS), a slot being a run or
         a part of one (columns: `pgfast.kernels.statistics`)."""
+        check_count(episodes, self._evaluated)
         clock = np.zeros_like(self._learner.clock)
         clock[:, EPISODES], clock[:, FAILED] = self._evaluated, -1
         learner = self._learner._replace(clock=clock, log=make_log(self.settings.runs, 1))

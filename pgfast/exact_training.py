@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import entr
 
 from pgfast import exact
 from pgfast.beginning import derive_lanes
-from pgfast.curves import points_apart
+from pgfast.course import Callback, Course, Keeper
 from pgfast.environments import Source
 from pgfast.errors import PgfastError
 from pgfast.exact.enumeration import INSTEAD
 from pgfast.exact.evaluation import chain_under
 from pgfast.kernels.learner import EPISODES, FAILED, UPDATES, Learner
-from pgfast.logs import failures
+from pgfast.kernels.statistics import COUNT, ENTROPY, LENGTH, MOVES, NORM, REFERENCE
+from pgfast.logs import failures, read_log
 from pgfast.models import Model
 from pgfast.probe import Traits
 from pgfast.problem import Problem
 from pgfast.results import Curve, Interval, Progress, Training
 from pgfast.settings import Settings
 
-Callback = Callable[[Progress], bool | None]
+if TYPE_CHECKING:
+    from pgfast.checkpoints import Checkpoints
+    from pgfast.engine import Engine
+
 MANY = 20_000  # parameters from which on it takes compiled code to derive what lanes use
 _FAR = 1000  # steps of an undiscounted episode beyond which no limit is looked for, if it ends by itself
 _NOTHING = 1e-12  # weight of a reward that plays no part
@@ -92,52 +96,59 @@ def _is_far(limit: int, mdp: exact.Model, gamma: float) -> bool:
 
 
 def learn_exactly(
-    ascent: exact.Ascent,
-    problem: Problem,
-    learner: Learner,
-    settings: Settings,
-    episodes: int,
-    callback: Callback | None,
+    engine: Engine, ascent: exact.Ascent, course: Course, callback: Callback | None, checkpoints: Checkpoints | None
 ) -> Training:
-    """Updates for so many more episodes of a learner's only run, each for a batch of them, and a point of the curve
-    every so many. `callback` as in `Engine.learn`.
+    """Updates of an engine's only run, each for a batch of episodes, and a point of the curve every so many. `callback`
+    and `checkpoints` as in `Engine.learn`.
 
     Raises PgfastError when θ has gone so far that the policy's worth is no longer found; the learner then has the last
     θ that it was found of."""
-    return _Climb(ascent, problem, learner, settings.batch).run(episodes, points_apart(settings, episodes), callback)
+    climb = _Climb(ascent, engine._problem, engine._learner, engine.settings.batch, course)
+    keeper = None
+    if checkpoints is not None:
+        keeper = Keeper(engine, course.span, checkpoints, lambda: (climb.points, climb.taken))
+    try:
+        return climb.run(callback, keeper)
+    finally:
+        engine._forget()
 
 
 class _Climb:
-    """The learner's θ on its way up."""
+    """The learner's θ on its way up. The log has what kernels would have noted, had they played without chance."""
 
-    def __init__(self, ascent: exact.Ascent, problem: Problem, learner: Learner, batch: int) -> None:
+    def __init__(self, ascent: exact.Ascent, problem: Problem, learner: Learner, batch: int, course: Course) -> None:
         self.ascent, self.problem, self.learner, self.batch = ascent, problem, learner, batch
-        self.clock = learner.clock[0]
+        self.span, self.points, self.taken = course.span, course.points, course.seconds
+        self.clock, self.log = learner.clock[0], learner.log[0]
         self.theta = learner.runs[0, : learner.n_theta].copy()
         self.found = ascent.evaluate(self.theta)
-        self.points: list[tuple[float, ...]] = []  # episode, mean return, entropy, gradient norm, seconds
-        self.squares: list[float] = []  # of the gradients since the last point
+        self.mean = math.nan  # of the last point
 
-    def run(self, episodes: int, every: int, callback: Callback | None) -> Training:
-        clock, first, start = self.clock, int(self.clock[EPISODES]), time.perf_counter()
-        last, looked, going = first + episodes, 0.0, True
+    def run(self, callback: Callback | None, keeper: Keeper | None) -> Training:
+        clock, count = self.clock, self.span.count
+        last, start, looked, going = self.span.first + count, time.perf_counter() - self.taken, 0.0, True
         try:
             while going and clock[EPISODES] < last and clock[FAILED] < 0:
                 self._update(min(self.batch, last - int(clock[EPISODES])))
-                done, seconds = int(clock[EPISODES]) - first, time.perf_counter() - start
-                if self.squares and (done % every == 0 or done == episodes):
-                    self._note(seconds)
-                if callback is not None and (seconds > looked + _APART or done == episodes):
-                    looked, mean = seconds, self.points[-1][1] if self.points else math.nan
-                    going = callback(Progress(done, episodes, 0, seconds, mean)) is not False
+                self.taken = time.perf_counter() - start
+                done = int(clock[EPISODES]) - self.span.first
+                if clock[FAILED] < 0 and (done % self.span.every == 0 or done == count):
+                    self._note(done)
+                if callback is not None and (self.taken > looked + _APART or done == count):
+                    looked = self.taken
+                    going = callback(Progress(done, count, 0, self.taken, self.mean)) is not False
+                if keeper is not None and (keeper.is_due() or (not going and done < count)):
+                    self._hand_over()
+                    keeper.keep()
         finally:
             self._hand_over()
-        done = int(clock[EPISODES]) - first
-        taken = time.perf_counter() - start
+        done = int(clock[EPISODES]) - self.span.first
+        stopped = done < count and clock[FAILED] < 0
+        if keeper is not None and not stopped:
+            keeper.close()
         mean = self._mean_return()
-        stopped = done < episodes and clock[FAILED] < 0
         failed = tuple(failures(self.learner))
-        return Training(done, 0, 0.0, 0.0, taken, self._curve(), Interval(mean, mean, mean), stopped, failed)
+        return Training(done, 0, 0.0, 0.0, self.taken, self._curve(), Interval(mean, mean, mean), stopped, failed)
 
     def _update(self, episodes: int) -> None:
         scale = self.problem.optimisation.schedule.scale(float(self.clock[UPDATES]), float(self.clock[EPISODES]))
@@ -147,16 +158,21 @@ class _Climb:
             return
         gradient = self.ascent.gradient(self.theta, self.found)
         found = self.ascent.evaluate(moved)
+        row = self.log[(int(self.clock[EPISODES]) - self.span.first) // self.span.every]
         with np.errstate(over="ignore"):
-            self.squares.append(float(gradient @ gradient))
+            row[NORM] += float(gradient @ gradient)
+        row[MOVES] += 1.0
         self.theta, self.found = moved, found
         self.clock[EPISODES] += episodes
         self.clock[UPDATES] += 1
 
-    def _note(self, seconds: float) -> None:
-        norm = math.sqrt(sum(self.squares) / len(self.squares))
-        self.points.append((float(self.clock[EPISODES]), self._mean_return(), self._entropy(), norm, seconds))
-        self.squares = []
+    def _note(self, done: int) -> None:
+        """The point of the curve that so many episodes complete."""
+        k = -(-done // self.span.every) - 1
+        row = self.log[k]
+        self.mean = self._mean_return()
+        row[COUNT], row[REFERENCE], row[LENGTH], row[ENTROPY] = 1.0, self.mean, 1.0, self._entropy()
+        self.points[0, k] = self.taken
 
     def _mean_return(self) -> float:
         pi, model = self.found.policy, self.ascent.model
@@ -171,10 +187,16 @@ class _Climb:
         return float(np.sum(visits * each) / np.sum(visits))
 
     def _curve(self) -> Curve:
-        columns = np.array(self.points, float).reshape(-1, 5).T
-        episode, mean, entropy, norm, seconds = columns[:, None]
+        """Of the points that have been reached."""
+        rows, span = read_log(self.learner.log), self.span
+        there = rows.episodes[0] > 0.0
+        episode = span.first + np.minimum(span.every * np.arange(1, span.points + 1), span.count)[there]
+        mean = rows.mean_return[:, there]
         nobody = np.zeros_like(mean)
-        return Curve(episode[0].astype(np.int64), nobody, mean, nobody + math.nan, entropy, norm, seconds)
+        return Curve(
+            episode, nobody, mean, nobody + math.nan, rows.entropy[:, there], rows.gradient_norm[:, there],
+            self.points[:, there],
+        )  # fmt: skip
 
     def _hand_over(self) -> None:
         """The learner has θ, and what lanes derive from it."""

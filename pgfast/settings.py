@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Positive = Annotated[float, Gt(0.0)]
 Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
-Count = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(1), Le(2**53)]  # up to where floats count exactly
+Few = Annotated[int, Ge(1), Lt(2**15)]
 
 
 def _choice(default: Any, description: str) -> Any:
@@ -90,10 +91,10 @@ class Settings:
     beta2: Fraction = _choice(0.999, "β₂ of rmsprop and adam.")
     epsilon: Positive = _choice(1e-8, "ε of rmsprop and adam.")
     clip: Annotated[float, Gt(0.0), Lt(1.0)] = _choice(0.2, "How far the ratio of probabilities may leave 1.")
-    epochs: Count = _choice(1, "How often a batch is gone over.")
-    minibatches: Count = _choice(1, "Updates of an epoch.")
+    epochs: Few = _choice(1, "How often a batch is gone over.")
+    minibatches: Few = _choice(1, "Updates of an epoch.")
     normalise_advantages: bool = _choice(True, "Give a batch's advantages mean 0 and standard deviation 1.")
-    cg_iterations: Count = _choice(10, "Iterations of conjugate gradients.")
+    cg_iterations: Few = _choice(10, "Iterations of conjugate gradients.")
     theta0: list[float] | float | None = _choice(
         None, "First θ: a number for all, or a list of them; 0 if not given, 1 for an escort policy."
     )
@@ -108,7 +109,7 @@ class Settings:
         None, "First standard deviation of a gaussian policy: a number, or one for each number of an action."
     )
     squash: bool = _choice(False, "Squash real actions into their Box by tanh, instead of clipping them.")
-    batch: Count = _choice(64, "Episodes per update.")
+    batch: Annotated[int, Ge(1), Lt(2**31)] = _choice(64, "Episodes per update.")
     episodes: Count = _choice(20_000, "Episodes of each run.")
     runs: Annotated[int, Ge(1), Lt(2**24)] = _choice(1, "Independent runs.")
     precision: Literal["float64", "float32"] = _choice(

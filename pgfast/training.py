@@ -26,6 +26,7 @@ from pgfast.memories import room_for_lanes
 from pgfast.models import FIRST_TAPE
 from pgfast.problem import Problem, chooses_runs
 from pgfast.random import EVALUATE, TRAIN
+from pgfast.room import zeros
 
 CALL_SECONDS = 0.05  # what a call to a kernel should take
 BLOCK = 128  # episodes of a block
@@ -38,6 +39,7 @@ FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
 SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
 PIECE = 256  # episodes after which a lane that is a run gives its parameters back, so that training can be left there
+MOST_PHASES = 2**31  # of a plan: that many the threads' ticket can tell apart
 PATIENCE = 2.0  # seconds that whoever ends training waits for that
 
 
@@ -127,24 +129,36 @@ class Job:
             runs=self.runs,
             copies=copies,
             passes=problem.passes if self.learn else 1,
-            batch=batch if self.learn or not self.by_runs else 2**40,
+            batch=batch if self.learn or not self.by_runs else 2**53,
             block=-(-batch // blocks),
             width=min(LANES, max(LANES // 2, -(-batch // blocks) // EPISODES_OF_A_LANE)),
             first_episode=self.first,
-            last_episode=self.last,
+            last_episode=self._leg(self.first, batch),
             max_steps=np.dtype(precision.word).type(problem.traits.max_steps),
             actions=problem.traits.actions,
-            log_every=self.log_every or 2**40,
+            log_every=self.log_every or 2**53,
             tallied=max(tallied, batch if self.learn else 1),
             log_origin=self.first if self.log_origin is None else self.log_origin,
             k0=np.uint64(problem.seed & 0xFFFFFFFF),
             k1=np.uint64(problem.seed >> 32),
         )
 
+    def _leg(self, first: int, batch: int) -> int:
+        """The episode at which a plan ends that begins with `first`."""
+        if self.by_runs or not self.learn:
+            return self.last
+        return min(self.last, first + (MOST_PHASES // self.problem.passes - 2) * batch)
+
+    def _begin_leg(self) -> None:
+        """On with the episodes that the plan had no room for."""
+        first = self.plan.last_episode
+        self.plan = self.plan._replace(first_episode=first, last_episode=self._leg(first, self.plan.batch))
+        self.team[TICKET] = 0
+
     def _share_out(self, copies: int) -> None:
         """Give each slot of a run its share of the episodes."""
         bounds = self.first + np.linspace(0, self.last - self.first, copies + 1).astype(np.int64)
-        clock = np.zeros((self.runs * copies, self.learner.clock.shape[1]), np.int64)
+        clock = zeros((self.runs * copies, self.learner.clock.shape[1]), np.int64)
         clock[:, EPISODES] = np.tile(bounds[:-1], self.runs)
         clock[:, LAST] = np.tile(bounds[1:], self.runs)
         clock[:, FAILED] = -1
@@ -230,7 +244,10 @@ class Job:
                 worker.workspace.lanes.control[FAULT] = 0
             raise outside(self.problem.traits)
         self._make_room(statuses)
-        self.finished = all(s == FINISHED for s in statuses)
+        played = all(s == FINISHED for s in statuses)
+        self.finished = played and self.plan.last_episode == self.last
+        if played and not self.finished:
+            self._begin_leg()
         growth = min(MOST_GROWTH, CALL_SECONDS / max(taken, 1e-6))
         self.budget = max(64, min(2**22, int(self.budget * growth)))
 
@@ -260,7 +277,7 @@ class Job:
 
     def _check_returns(self) -> None:
         plan = self.plan
-        last = plan.last_episode - plan.log_origin
+        last = self.last - plan.log_origin
         check_returns(self.problem.traits, self.learner.log, plan.log_every, last, self.learn)
         check_observations(self.problem.traits, self.learner.log)
 

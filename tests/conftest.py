@@ -1,13 +1,17 @@
 """Kernels are compiled once per run of the tests, into a folder that all processes share; property tests leave nothing
-to chance."""
+to chance; indices of kernels that run uncompiled are checked."""
 
 import os
 import tempfile
 
 import hypothesis
+from guards import call_guarded
+
+from pgfast.compiler.kernel import Kernel
 
 hypothesis.settings.register_profile("pgfast", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("pgfast")
+Kernel.__call__ = call_guarded  # what runs uncompiled has no index outside
 
 
 def pytest_configure(config):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pgfast").rglob("*.py"))
 ORDER = [  # each may import those of its own line and of the lines above it
     ["errors", "collection", "drawing", "lazy", "maps"],
-    ["files", "parameters"],
+    ["files", "parameters", "room"],
     ["compiler"],
     ["vmath32"],
     ["vmath", "protocol"],

@@ -7,7 +7,7 @@ import pytest
 import reference
 import reference_passes
 
-from pgfast import Engine, PgfastError, batch_records, exact
+from pgfast import Engine, PgfastError, exact, room
 from pgfast.choices import check
 from pgfast.presets import PRESETS, preset
 from pgfast.settings import validated
@@ -226,6 +226,6 @@ def test_they_can_be_had_with_the_settings_of_every_environment(algorithm):
 
 
 def test_a_batch_that_takes_more_memory_than_there_is(monkeypatch):
-    monkeypatch.setattr(batch_records.os, "sysconf", lambda name: 1_000)
+    monkeypatch.setattr(room.os, "sysconf", lambda name: 1_000)
     with pytest.raises(PgfastError, match=r"^A batch that is gone over several times .* takes .* GB here, of 0\.0 GB"):
         Engine("CartPole-v1", algorithm="ppo", batch=10_000).learn()

@@ -5,9 +5,10 @@ import numba
 import numpy as np
 import problems
 import pytest
+from guards import Fences, guarded
 
-from pgfast import training
 from pgfast._bench.robustness import attempt, kinds
+from pgfast.compiler import Kernel
 
 EXAMPLES = {
     "configurations": 40,
@@ -18,6 +19,8 @@ EXAMPLES = {
     "bytes of policy.safetensors": 40,
     "bytes of a checkpoint": 20,
     "hostile environments": 15,
+    "environments of other types": 40,
+    "numbers of parameters": 4,
 }
 
 
@@ -37,36 +40,36 @@ def test_bad_input_gives_a_result_or_one_sentence(kind: str, tried: dict, monkey
 
 # ---- bounds
 
-FENCE, POST = 4096, 0xA5  # bytes before and after an array, a whole number of cache lines, and what they hold
+_PASSES = {"baseline": "value", "lam": 0.8, "runs": 1, "episodes": 30, "lr": 0.02}
+FENCED = {  # every memory, with kernels that other tests compile, too: problem, schedule, settings
+    **{name: problems.SHORT[name] for name in problems.SHORT if "single" not in name},
+    "a2c": ("cartpole", "batches", {"algorithm": "a2c", "bias": True, "theta0": 0.0, **_PASSES, "optimizer": "adam"}),
+    "actor-critic": ("linear", "runs", {"algorithm": "actor-critic", "baseline": "value", "batch": 1}),
+    "expected": ("tabular", "runs", {"algorithm": "expected", "baseline": "none", "optimizer": "adam"}),
+    "natural": ("linear", "batches", {"algorithm": "natural", "baseline": "mean"}),
+    "ppo": ("cartpole", "batches", {"algorithm": "ppo", **_PASSES}),
+    "trpo": ("cartpole", "batches", {"algorithm": "trpo", "cg_iterations": 4, **_PASSES}),
+}
 
 
-def fenced(tree: object, fences: list[np.ndarray]) -> object:
-    """The same NamedTuples with their arrays between fences."""
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(fenced(branch, fences) for branch in tree))
-    if not isinstance(tree, np.ndarray) or not tree.flags.c_contiguous:
-        return tree
-    raw = np.full(tree.nbytes + 2 * FENCE + 64, POST, np.uint8)
-    start = FENCE + -(raw.ctypes.data + FENCE) % 64
-    fences += [raw[:start], raw[start + tree.nbytes :]]
-    copy = raw[start : start + tree.nbytes].view(tree.dtype).reshape(tree.shape)
-    copy[...] = tree
-    return copy
-
-
-@pytest.mark.parametrize("name", ["linear batches", "linear runs", "tabular in_loop", "tabular runs", "tiles batches"])
+@pytest.mark.parametrize("name", FENCED)
 def test_no_kernel_writes_beyond_its_arrays(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, fences = problems.learned(name), []
-    worker, accounts = training.Job._worker, training.Job._accounts
+    problem, schedule, changes = FENCED[name]
+    engines = [problems.engine(problem, schedule, **changes) for _ in range(2)]
+    engines[0].learn(threads=1)
+    fences = Fences()
+    monkeypatch.setattr(Kernel, "__call__", lambda kernel, *args: fences.call(kernel, *args))
+    assert engines[1].learn(threads=1).episodes == engines[0].settings.episodes
+    np.testing.assert_array_equal(engines[1].theta, engines[0].theta)
+    assert fences.arrays > 8
 
-    def make_worker(job: training.Job) -> training.Worker:
-        made = worker(job)
-        return training.Worker(made.workspace, fenced(made.memory, fences), fenced(made.room, fences), made.accounts)
 
-    monkeypatch.setattr(training.Job, "_worker", make_worker)
-    monkeypatch.setattr(training.Job, "_accounts", lambda job, count: fenced(accounts(job, count), fences))
-    engine = problems.short_engine(name)
-    engine.learn(threads=1)
-    np.testing.assert_array_equal(engine.theta, expected)
-    assert len(fences) > 8
-    assert all(np.all(fence == POST) for fence in fences)
+def test_a_kernel_that_writes_beside_its_arrays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spill(out: np.ndarray) -> None:
+        np.lib.stride_tricks.as_strided(out, (4,))[3] = 1.0
+
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    with pytest.raises(AssertionError, match="spill wrote behind an array"):
+        Fences().call(Kernel(spill), np.zeros(3))
+    with pytest.raises(IndexError, match=r"index \(0, -1\) is outside"):
+        guarded(np.zeros((2, 2)))[0, -1]

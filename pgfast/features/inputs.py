@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.errors import PgfastError
+from pgfast.room import memory
 
 MOST = 2**53 - 1  # of a whole number: up to there floats have them all
 FAR = 1e30  # a bound beyond it says that there is none
@@ -96,14 +96,6 @@ def positive(name: str, value: Any) -> float:
     if not _is_number(value) or not 0.0 < value < FAR:
         raise PgfastError(f"{name} is {value}: it must be a positive number.")
     return float(value)
-
-
-def memory() -> int:
-    """Bytes of memory that the machine has."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not asked for in this way here
-        return 2**36
 
 
 def in_digits(count: int) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pgfast.compiler import busy_routine, leaf, routine
 from pgfast.kernels.statistics import COUNT, DISCOUNTED, MANTISSA, N_STATS, merge_stats
+from pgfast.room import check_room, zeros
 
 LINE = 8  # numbers in a cache line
 MANY = 16  # a share of the states, one in so many, from which on going through all marks costs little
@@ -44,6 +45,7 @@ def make_rows(count: int, width: int, dtype: Any = float) -> np.ndarray:
     """Zeros, (count, width or a little more), 8 bytes each; every row begins a cache line of its own, so that threads
     with neighbouring rows don't slow each other down."""
     columns = -(-width // LINE) * LINE
+    check_room((count, columns))
     buffer = np.empty(count * columns + LINE, dtype)  # NumPy asks for huge pages for these, not for zeros
     buffer[:] = 0
     start = -buffer.ctypes.data // 8 % LINE
@@ -69,8 +71,8 @@ def make_accounts(
     listed = n_rows // width if lists else 0
     return Accounts(
         sums, n_rows, stats_at, scores_at, scores_at + n_rows, moments_at, moments_at + moments, int(counts),
-        np.zeros((count, N_STATS)), width, n_weights // listed if listed else 0, int(lists),
-        np.zeros((count, listed), np.uint8), np.zeros((count, listed + 2), np.int64),
+        zeros((count, N_STATS)), width, n_weights // listed if listed else 0, int(lists),
+        zeros((count, listed), np.uint8), zeros((count, listed + 2), np.int64),
     )  # fmt: skip
 
 

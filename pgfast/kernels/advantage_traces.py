@@ -15,12 +15,11 @@ Shapes as of `pgfast.kernels.traces`; n steps of a window.
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-import numpy as np
-
 from pgfast.compiler import LANES, fma, gather_kernel, inlined, lane_kernel, leaf
 from pgfast.kernels.lanes import DOUBLE, TURN, Field, Precision, is_cut, settle_and_weigh, some_cut
 from pgfast.kernels.traces import Sizes, Traces, add_scores, inner, sum_for_baselines, trace_fields, zero
 from pgfast.protocol import measure_entropy, score, see_values, weigh_entropy
+from pgfast.room import zeros
 
 
 def advantage_fields(sizes: Sizes, precision: Precision = DOUBLE) -> list[Field]:
@@ -161,4 +160,4 @@ class AdvantageTraces(Traces):
 
 def make_advantage_traces(sizes: Sizes, steps: int, precision: Precision = DOUBLE) -> AdvantageTraces:
     """Of advantages of so many steps, 0 of all."""
-    return AdvantageTraces(np.zeros((steps, sizes.rows + sizes.values, LANES), precision.real))
+    return AdvantageTraces(zeros((steps, sizes.rows + sizes.values, LANES), precision.real))

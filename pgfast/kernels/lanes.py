@@ -29,6 +29,7 @@ from pgfast.compiler import (
 )
 from pgfast.protocol import act, advance, draw, learn, look_ahead, seed, step, taken, weigh
 from pgfast.random import Key
+from pgfast.room import check_record, zeros
 
 # entries of `control`
 ACTIVE, NEXT_EPISODE, LAST_EPISODE, TASK, FAULT, TURN, PHASE, PRIMED, WAITED, CHANGED, FIRST_EPISODE = range(11)
@@ -109,9 +110,10 @@ def lane_fields(like: Any, precision: Precision = DOUBLE, n_reals: int = 0, n_sc
 
 def make_workspace(lanes: list[Field], memory: list[Field]) -> np.record:
     """A record with fields `lanes` and `memory`, aligned to 64 bytes, no lane active."""
+    check_record([*lanes, *memory])
     record = lambda fields: np.dtype((np.record, fields))  # noqa: E731
     dtype = np.dtype((np.record, [("lanes", record(lanes)), ("memory", record(memory))]))
-    buffer = np.zeros(dtype.itemsize + 64, np.uint8)
+    buffer = zeros(dtype.itemsize + 64, np.uint8)
     start = -buffer.ctypes.data % 64
     workspace: np.record = buffer[start : start + dtype.itemsize].view(dtype)[0]
     workspace.lanes.control[TASK] = -1

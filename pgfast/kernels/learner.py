@@ -28,6 +28,7 @@ from pgfast.kernels.statistics import (
 )
 from pgfast.kernels.step_sizes import Constant, Unbounded, squared_norm
 from pgfast.protocol import change, correction, expand, prepare, refine, scale, shorten
+from pgfast.room import zeros
 
 EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
 
@@ -109,7 +110,7 @@ def make_learner(
 
 def make_log(runs: int, rows: int) -> np.ndarray:
     """An empty log, (runs, rows, N_STATS)."""
-    log = np.zeros((runs, rows, N_STATS))
+    log = zeros((runs, rows, N_STATS))
     log[:, :, MANTISSA] = 1.0
     return log
 
@@ -119,8 +120,8 @@ def make_room(n_theta: int, n_weights: int, n_actions: int, n_states: int = 0, s
     most = max(n_theta, n_weights)
     end = n_theta + most + n_weights + n_actions
     room = Room(
-        np.zeros(end + scratch), np.zeros((max(1, n_states) + 1, 2), np.int64),
-        np.zeros(LANES, np.int64), np.zeros((n_actions + 2, LANES)),
+        zeros(end + scratch), zeros((max(1, n_states) + 1, 2), np.int64),
+        zeros(LANES, np.int64), zeros((n_actions + 2, LANES)),
         n_theta, n_theta + most, n_theta + most + n_weights, end,
     )  # fmt: skip
     span_everything(room, n_theta)

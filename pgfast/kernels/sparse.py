@@ -24,6 +24,7 @@ from pgfast.kernels.tables import is_full, steps_of
 from pgfast.kernels.traces import Sizes, preference_fields, zero
 from pgfast.policies.softmax import fit
 from pgfast.protocol import weigh_entropy
+from pgfast.room import zeros
 
 
 def sparse_fields(sizes: Sizes, n_active: int) -> list[Field]:
@@ -241,4 +242,4 @@ def _rings(capacity: int, width: int, dtype: Any = float) -> np.ndarray:
     """Zeros, (L, capacity and a cache line more, width): rings whose distance is a power of two would all want the same
     places in the caches."""
     line = -(-64 // (width * np.dtype(dtype).itemsize))
-    return np.zeros((LANES, capacity + line, width), dtype)
+    return zeros((LANES, capacity + line, width), dtype)

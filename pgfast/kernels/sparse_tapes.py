@@ -13,6 +13,7 @@ from pgfast.kernels.lanes import settle
 from pgfast.kernels.sparse import load_sparse_lane, move_sparse_lane
 from pgfast.kernels.tapes import Tape, move_tape, record
 from pgfast.policies.sparse import span_rows
+from pgfast.room import zeros
 
 
 class SparseTape(Tape):
@@ -52,10 +53,10 @@ class SparseTape(Tape):
 def make_sparse_tape(n_active: int, n_reals: int, capacity: int) -> SparseTape:
     """An empty tape of `capacity` steps."""
     return SparseTape(
-        x=np.zeros((LANES, capacity, n_active), np.int64),
-        v=np.zeros((LANES, capacity, 0)),
-        drawn=np.zeros((LANES, capacity, n_reals)),
-        action=np.zeros((LANES, capacity), np.int64),
-        reward=np.zeros((LANES, capacity)),
-        length=np.zeros(LANES, np.int64),
+        x=zeros((LANES, capacity, n_active), np.int64),
+        v=zeros((LANES, capacity, 0)),
+        drawn=zeros((LANES, capacity, n_reals)),
+        action=zeros((LANES, capacity), np.int64),
+        reward=zeros((LANES, capacity)),
+        length=zeros(LANES, np.int64),
     )

@@ -40,6 +40,7 @@ from pgfast.kernels.tables import load_table_lane, move_table_lane, table_fields
 from pgfast.kernels.traces import Sizes, zero
 from pgfast.policies.tabular import FAULT, locate, prepare_lanes, score_taken
 from pgfast.protocol import activate, find_rows, observed, prepare, weigh_entropy, within
+from pgfast.room import zeros
 
 
 def step_table_fields(width: int) -> list[Field]:
@@ -320,15 +321,15 @@ def make_step_lists(
     powers = np.array([algorithm.decay, algorithm.decay_value]) ** np.arange(STEPS + 1)[:, None]
     return kind(
         n_states=values,
-        count=np.zeros(LANES, np.int64),
-        rows=np.zeros((LANES, size), np.int64),
-        since=np.zeros((LANES, size), np.int64),
-        touched=np.zeros((LANES, size), np.int64),
-        e=np.zeros((LANES, size, width)),
-        ev=np.zeros((LANES, size)),
-        place=np.zeros((LANES, rows), np.int64),
-        written=np.zeros(LANES, np.int64),
-        moves=np.zeros((LANES, STEPS, 2)),
-        norm=np.zeros((LANES, 2)),
+        count=zeros(LANES, np.int64),
+        rows=zeros((LANES, size), np.int64),
+        since=zeros((LANES, size), np.int64),
+        touched=zeros((LANES, size), np.int64),
+        e=zeros((LANES, size, width)),
+        ev=zeros((LANES, size)),
+        place=zeros((LANES, rows), np.int64),
+        written=zeros(LANES, np.int64),
+        moves=zeros((LANES, STEPS, 2)),
+        norm=zeros((LANES, 2)),
         powers=np.where(powers > negligible(powers), powers, 0.0),
     )

@@ -16,6 +16,7 @@ from pgfast.kernels.replay import replay
 from pgfast.kernels.tables import load_table_lane, move_table_lane
 from pgfast.kernels.tapes import longer
 from pgfast.policies.softmax import unmarked
+from pgfast.room import zeros
 
 
 @lane_kernel
@@ -101,7 +102,7 @@ def make_table_tape(n_states: int, n_actions: int, capacity: int) -> TableTape:
     return TableTape(
         n_actions=n_actions,
         n_states=n_states,
-        index=np.zeros((LANES, capacity), np.int32),
-        reward=np.zeros((LANES, capacity)),
-        length=np.zeros(LANES, np.int64),
+        index=zeros((LANES, capacity), np.int32),
+        reward=zeros((LANES, capacity)),
+        length=zeros(LANES, np.int64),
     )

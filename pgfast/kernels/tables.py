@@ -17,6 +17,7 @@ from pgfast.kernels.lanes import ACTIVE, MOST_SHARING, RUNNING, TURN, Field, set
 from pgfast.kernels.learner import UNREFINED, update
 from pgfast.kernels.statistics import CREDITED
 from pgfast.protocol import sum_episode
+from pgfast.room import zeros
 
 _LANES, _ONE, _BITS = np.uint64(LANES), np.uint64(1), np.uint64(LANES.bit_length() - 1)
 
@@ -281,8 +282,8 @@ def make_table(n_states: int, n_actions: int, gamma: float, capacity: int, refin
         powers=powers,
         annuities=np.concatenate(([0.0], np.cumsum(powers))),
         last=np.uint64(capacity * LANES - 1),
-        index=np.zeros(capacity * LANES, np.uint32),
-        reward=np.zeros(capacity * LANES),
-        written=np.zeros(capacity, np.uint8),
+        index=zeros(capacity * LANES, np.uint32),
+        reward=zeros(capacity * LANES),
+        written=zeros(capacity, np.uint8),
         refinement=refinement,
     )

@@ -15,6 +15,7 @@ from pgfast.compiler import LANES, fma, lane_kernel, leaf
 from pgfast.kernels.lanes import CHANGED, MOST_SHARING, settle
 from pgfast.kernels.replay import replay
 from pgfast.policies.softmax import fit
+from pgfast.room import zeros
 
 
 @lane_kernel
@@ -125,17 +126,17 @@ class Tape(NamedTuple):
 
 def longer(tape: np.ndarray) -> np.ndarray:
     """The same tapes, (L, T, …), with room for twice as many steps."""
-    return np.concatenate((tape, np.zeros_like(tape)), axis=1)
+    return np.concatenate((tape, zeros(tape.shape, tape.dtype)), axis=1)
 
 
 def make_tape(width: int, values: int, n_reals: int, capacity: int) -> Tape:
     """An empty tape of `capacity` steps of `width` features, `values` value features and `n_reals` numbers of an
     action."""
     return Tape(
-        x=np.zeros((LANES, capacity, width)),
-        v=np.zeros((LANES, capacity, values)),
-        drawn=np.zeros((LANES, capacity, n_reals)),
-        action=np.zeros((LANES, capacity), np.int64),
-        reward=np.zeros((LANES, capacity)),
-        length=np.zeros(LANES, np.int64),
+        x=zeros((LANES, capacity, width)),
+        v=zeros((LANES, capacity, values)),
+        drawn=zeros((LANES, capacity, n_reals)),
+        action=zeros((LANES, capacity), np.int64),
+        reward=zeros((LANES, capacity)),
+        length=zeros(LANES, np.int64),
     )
