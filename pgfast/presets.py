@@ -113,6 +113,18 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     },
     "ppo": {
         "CartPole-v1": {"lam": 1.0, "lr": 0.02},
+        "LunarLander-v3": {
+            "features": "fourier",
+            "feature_parameters": {
+                "order": 1,
+                "low": [-1.0, -0.2, -1.5, -2.0, -1.0, -1.5, 0.0, 0.0],
+                "high": [1.0, 1.5, 1.5, 0.5, 1.0, 1.5, 1.0, 1.0],
+            },
+            "lam": 0.97,
+            "lr": 0.01,
+            "lr_value": 0.5,
+            "episodes": 1_000,
+        },
     },
     "trpo": {
         "CartPole-v1": {"lam": 1.0, "max_kl": 0.003, "batch": 64},

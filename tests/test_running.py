@@ -11,9 +11,11 @@ import problems
 import pytest
 import reference
 from gymnasium.spaces import Box, Discrete
+from test_outside import Simulation, job_of, play
 
 from pgfast import Engine, PgfastError
 from pgfast.kernels.predictions import predict
+from pgfast.outside import Exchange
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "linear": ("linear", {"runs": 1, "baseline": "value", "entropy": 0.1, "optimizer": "adam", "theta0": 0.1}),
@@ -123,6 +125,16 @@ def test_what_is_predicted_is_what_is_played(uncompiled: None) -> None:
         expected = k * (seen[0] - mean[run, 0]) + d * (seen[1] - mean[run, 1]) + trained.theta[run, 0, 2] + 0.5
         assert trained.distribution(seen, run=run).mean == pytest.approx(expected, rel=1e-12)
         assert trained.predict(seen, run=run, deterministic=True) == pytest.approx(expected, rel=1e-12)
+
+
+def test_it_is_the_same_where_somebody_else_steps(uncompiled: None) -> None:
+    """An environment that is away for a step observes nothing then."""
+    inside, outside = (engine("raft", runs=1, baseline="mean") for _ in range(2))
+    exchange = Exchange(job_of(outside, environments=32, episodes=38))
+    play(exchange, Simulation(outside, exchange), absences=True)
+    inside.learn(threads=1)
+    np.testing.assert_array_equal(outside.scale, inside.scale)
+    np.testing.assert_array_equal(outside.theta, inside.theta)
 
 
 def test_numbers_that_never_change(uncompiled: None) -> None:
