@@ -45,15 +45,15 @@ class Task(NamedTuple):
 TASKS = (
     Task("ShortCorridor", 200_000, -12.0),
     Task("CartPole-v1", 2_000_000, 475.0),
-    Task("Acrobot-v1", 2_000_000, -100.0),
+    Task("Acrobot-v1", 4_000_000, -100.0),
     Task("MountainCar-v0", 10_000_000, -115.0),
     Task("MountainCarContinuous-v0", 2_000_000, 90.0),
     Task("Pendulum-v1", 4_000_000, -300.0),
     Task("FrozenLake-v1", 5_000_000, 0.73),
-    Task("CliffWalking-v1", 10_000_000, -13.0, greedy=True),
-    Task("Taxi-v4", 20_000_000, 7.5),
+    Task("CliffWalking-v1", 6_000_000, -13.0, greedy=True),
+    Task("Taxi-v4", 10_000_000, 7.5),
     Task("Blackjack-v1", 2_000_000, -0.055),
-    Task("AccessControl", 5_000_000, 2660.0),
+    Task("AccessControl", 5_000_000, 2706.0),
 )
 
 
