@@ -71,13 +71,14 @@ class Learned:
     target: float
     greedy: bool
     tabular: bool  # are observations discrete?
-    seconds: float  # of all runs together
+    seconds: float  # of all runs together, without compiling
 
 
 def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
     """Raises PgfastError for an algorithm that can't serve the task."""
     engine = Engine(task.env, algorithm=algorithm, runs=runs)
     first = engine.evaluate(JUDGED, deterministic=task.greedy).mean
+    engine.compile()
     batch, steps, start = engine.settings.batch, 0.0, time.perf_counter()
     portion = max(1, engine.settings.episodes // PORTIONS // batch) * batch
     while steps < scale * task.steps:
