@@ -2,9 +2,9 @@
 
 Every algorithm that samples learns every task that it can serve, with the settings that `pgfast train` takes, in many
 independent runs; the policies are then judged by fresh episodes. Shown is the interquartile mean over runs with a 95 %
-bootstrap interval, and over tasks the same of scores normalised to 0 for the first policy and 1 for the best one known,
-bootstrapped task by task (Agarwal et al. 2021: Deep reinforcement learning at the edge of the statistical precipice.
-NeurIPS).
+bootstrap interval, and over tasks the same of scores normalised to 0 for the policy that training begins with and 1 for
+the optimum, or the best row of a task whose optimum isn't known, bootstrapped task by task (Agarwal et al. 2021: Deep
+reinforcement learning at the edge of the statistical precipice. NeurIPS).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast._bench.machine import OWN, machine, versions
-from pgfast._bench.words import digits, in_words, number, table, where
+from pgfast._bench.words import digits, in_words, many, number, table, where
 from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.exact import EXACT
 from pgfast.engine import Engine
@@ -45,15 +45,15 @@ class Task(NamedTuple):
 TASKS = (
     Task("ShortCorridor", 200_000, -12.0),
     Task("CartPole-v1", 2_000_000, 475.0),
-    Task("Acrobot-v1", 2_000_000, -100.0),
+    Task("Acrobot-v1", 4_000_000, -100.0),
     Task("MountainCar-v0", 10_000_000, -115.0),
     Task("MountainCarContinuous-v0", 2_000_000, 90.0),
     Task("Pendulum-v1", 4_000_000, -300.0),
     Task("FrozenLake-v1", 5_000_000, 0.73),
-    Task("CliffWalking-v1", 10_000_000, -13.0, greedy=True),
-    Task("Taxi-v4", 20_000_000, 7.5),
+    Task("CliffWalking-v1", 6_000_000, -13.0, greedy=True),
+    Task("Taxi-v4", 10_000_000, 7.5),
     Task("Blackjack-v1", 2_000_000, -0.055),
-    Task("AccessControl", 5_000_000, 2660.0),
+    Task("AccessControl", 5_000_000, 2706.0),
 )
 
 
@@ -69,13 +69,16 @@ class Learned:
     first: float  # score of the policy that training begins with
     optimum: float | None
     target: float
-    seconds: float  # of all runs together
+    greedy: bool
+    tabular: bool  # are observations discrete?
+    seconds: float  # of all runs together, without compiling
 
 
 def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
     """Raises PgfastError for an algorithm that can't serve the task."""
     engine = Engine(task.env, algorithm=algorithm, runs=runs)
     first = engine.evaluate(JUDGED, deterministic=task.greedy).mean
+    engine.compile()
     batch, steps, start = engine.settings.batch, 0.0, time.perf_counter()
     portion = max(1, engine.settings.episodes // PORTIONS // batch) * batch
     while steps < scale * task.steps:
@@ -87,7 +90,7 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
     scores = engine.evaluate(JUDGED, deterministic=task.greedy).by_run
     return Learned(
         task.env, algorithm, steps, tuple(scores.tolist()), len(trained.failed) / runs, first, engine.optimum,
-        task.target, seconds,
+        task.target, task.greedy, engine.traits.n_observations is not None, seconds,
     )  # fmt: skip
 
 
@@ -105,9 +108,17 @@ def interquartile(*samples: Sequence[float]) -> tuple[float, float, float]:
     return float(statistic(*given, axis=0)), float(low), float(high)
 
 
-def normalised(row: Learned) -> list[float]:
-    """Scores with 0 for the first policy, and 1 for the optimum where it is known, else the target."""
-    best = row.target if row.optimum is None else row.optimum
+def best_known(rows: Sequence[Learned]) -> dict[str, float]:
+    """Of each task, the optimum, or the best that any algorithm has learned where that isn't known."""
+    found = {env: [row for row in rows if row.env == env] for env in dict.fromkeys(row.env for row in rows)}
+    return {
+        env: mine[0].optimum if mine[0].optimum is not None else max(interquartile(row.scores)[0] for row in mine)
+        for env, mine in found.items()
+    }
+
+
+def normalised(row: Learned, best: float) -> list[float]:
+    """Scores with 0 for the first policy and 1 for the best."""
     return [(score - row.first) / (best - row.first) for score in row.scores]
 
 
@@ -118,7 +129,7 @@ def write(rows: Sequence[Learned], refused: Sequence[tuple[str, str, str]], file
         "# What is learned",
         where({"machine": here}, f"Written by `{command}` on {here['date']}; {runs} runs each."),
         (__doc__ or "").split("\n\n")[1].strip().replace("\n", " "),
-        f"## Over tasks\n\n{_over_tasks(rows)}",
+        f"## Over tasks\n\n{_of_tasks(rows)}\n\n{_over_tasks(rows)}",
         f"## Task by task\n\n{_by_task(rows)}\n\n![Scores, task by task](images/learning.png)",
         f"## Not served\n\n{_refused(refused)}" if refused else "",
         "## Versions",
@@ -129,24 +140,56 @@ def write(rows: Sequence[Learned], refused: Sequence[tuple[str, str, str]], file
     draw(rows, file.parent / "images" / "learning.png")
 
 
+def _of_tasks(rows: Sequence[Learned]) -> str:
+    """What the columns of the table are about, and what algorithms that serve different tasks have in common."""
+
+    def those(chosen: Callable[[Learned], bool]) -> str:
+        return ", ".join(dict.fromkeys(row.env for row in rows if chosen(row))) or "none"
+
+    return (
+        f"*Tables* are tasks with discrete observations: {those(lambda row: row.tabular)}; *features* those where "
+        f"numbers are observed: {those(lambda row: not row.tabular)}. A score is over the tasks that an algorithm "
+        f"serves, so only those over as many tasks of a kind compare. The best row is 1 for "
+        f"{those(lambda row: row.optimum is None)}. Judged by the preferred actions: {those(lambda row: row.greedy)}. "
+        f"A target is reached where the interquartile mean is at least that; *runs that do* are single ones, of all "
+        f"tasks served."
+    )
+
+
 def _over_tasks(rows: Sequence[Learned]) -> str:
-    lines = []
+    best, lines = best_known(rows), []
     for algorithm in dict.fromkeys(row.algorithm for row in rows):
         mine = [row for row in rows if row.algorithm == algorithm]
         reached = sum(interquartile(row.scores)[0] >= row.target for row in mine)
-        lines.append((algorithm, _with_interval(interquartile(*map(normalised, mine))), f"{reached} of {len(mine)}"))
-    return table(("algorithm", "normalised score", "targets reached"), lines)
+        of_runs = np.mean([_share(row) for row in mine])
+        kinds = (_score([row for row in mine if row.tabular == tabular], best) for tabular in (True, False))
+        lines.append((algorithm, *kinds, f"{reached} of {len(mine)}", f"{100 * of_runs:.0f} %"))
+    return table(("algorithm", "tables", "features", "targets reached", "runs that do"), lines)
+
+
+def _score(rows: Sequence[Learned], best: Mapping[str, float]) -> str:
+    """Normalised, with its interval, and the number of tasks that it is over."""
+    if not rows:
+        return "-"
+    found = interquartile(*(normalised(row, best[row.env]) for row in rows))
+    return f"{_with_interval(found)}, {many(len(rows), 'task')}"
+
+
+def _share(row: Learned) -> float:
+    """Of runs that reach the target."""
+    return sum(score >= row.target for score in row.scores) / len(row.scores)
 
 
 def _by_task(rows: Sequence[Learned]) -> str:
     lines = [
         (row.env, row.algorithm, f"{row.steps / 1e6:.3g} M", _with_interval(interquartile(row.scores)),
-         number(row.optimum), f"{row.target:g}", f"{100 * row.diverged:.0f} %", f"{row.seconds:.1f} s")
+         number(row.optimum), f"{row.target:g}", f"{100 * _share(row):.0f} %", f"{100 * row.diverged:.0f} %",
+         f"{row.seconds:.1f} s")
         for env in dict.fromkeys(row.env for row in rows)
         for row in rows
         if row.env == env
     ]  # fmt: skip
-    heads = ("task", "algorithm", "steps of a run", "return", "optimum", "target", "diverged", "all runs")
+    heads = ("task", "algorithm", "steps of a run", "return", "optimum", "target", "runs at it", "diverged", "all runs")
     return table(heads, lines)
 
 
@@ -164,7 +207,7 @@ def _refused(refused: Sequence[tuple[str, str, str]]) -> str:
 
 
 def draw(rows: Sequence[Learned], file: Path) -> None:
-    """A panel for each task: interquartile means and intervals, and the optimum."""
+    """A panel for each task: interquartile means and intervals, the optimum where it is known, and the target."""
     tasks = list(dict.fromkeys(row.env for row in rows))
     algorithms = list(dict.fromkeys(row.algorithm for row in rows))
     columns = min(3, len(tasks))
@@ -178,8 +221,9 @@ def draw(rows: Sequence[Learned], file: Path) -> None:
                 middle, row.algorithm, xerr=[[max(0.0, middle - low)], [max(0.0, high - middle)]], fmt="o",
                 color="#1f5fa8", markersize=4, elinewidth=1,
             )  # fmt: skip
-        best = mine[0].target if mine[0].optimum is None else mine[0].optimum
-        axes.axvline(best, color="#c2571a", linestyle="--" if mine[0].optimum is not None else ":", linewidth=1.0)
+        axes.axvline(mine[0].target, color="#c2571a", linestyle=":", linewidth=1.0)
+        if mine[0].optimum is not None:
+            axes.axvline(mine[0].optimum, color="#c2571a", linestyle="--", linewidth=1.0)
         axes.set_title(env, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.invert_yaxis()

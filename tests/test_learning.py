@@ -5,13 +5,14 @@ import json
 import numpy as np
 
 from pgfast._bench import learning
-from pgfast._bench.learning import TASKS, Learned, Task, interquartile, learn, normalised
+from pgfast._bench.learning import TASKS, Learned, Task, best_known, interquartile, learn, normalised
 from pgfast.environments import find
 from pgfast.errors import PgfastError
 
 
 def row(env, algorithm, scores, **changed):
-    given = {"steps": 1e6, "diverged": 0.0, "first": 0.0, "optimum": None, "target": 10.0, "seconds": 1.0, **changed}
+    given = {"steps": 1e6, "diverged": 0.0, "first": 0.0, "optimum": None, "target": 10.0, "seconds": 1.0,
+             "greedy": False, "tabular": False, **changed}  # fmt: skip
     return Learned(env, algorithm, scores=tuple(scores), **given)
 
 
@@ -29,9 +30,28 @@ def test_its_interval_is_where_the_mean_of_other_runs_is():
     assert sum(low <= 3.0 <= high for _, low, high in found) >= 178
 
 
-def test_scores_are_normalised_by_the_optimum_or_else_the_target():
-    assert normalised(row("a", "x", [10.0, 20.0], first=10.0, optimum=20.0)) == [0.0, 1.0]
-    assert normalised(row("a", "x", [4.0], first=-2.0, target=10.0)) == [0.5]
+def test_scores_are_normalised_by_the_optimum_or_else_the_best_row():
+    rows = [
+        row("a", "x", [10.0, 20.0], first=10.0, optimum=20.0),
+        row("b", "x", [4.0, 4.0], first=-2.0),
+        row("b", "y", [1.0, 1.0], first=-2.0),
+    ]
+    best = best_known(rows)
+    assert best == {"a": 20.0, "b": 4.0}
+    assert [normalised(r, best[r.env]) for r in rows] == [[0.0, 1.0], [1.0, 1.0], [0.5, 0.5]]
+
+
+def test_algorithms_are_compared_over_tasks_of_a_kind(tmp_path):
+    rows = [
+        row("Lake", "x", [0.5, 0.5], optimum=1.0, target=0.8, tabular=True, greedy=True),
+        row("Cart", "x", [10.0, 10.0]),
+        row("Cart", "y", [5.0, 5.0]),
+    ]
+    learning.write(rows, [], tmp_path / "L.md", "me")
+    text = (tmp_path / "L.md").read_text("utf-8")
+    assert "| x | 0.500 [0.500, 0.500], 1 task | 1.00 [1.00, 1.00], 1 task | 1 of 2 | 50 % |" in text
+    assert "| y | - | 0.500 [0.500, 0.500], 1 task | 0 of 1 | 0 % |" in text
+    assert "The best row is 1 for Cart. Judged by the preferred actions: Lake." in text
 
 
 def test_every_task_has_an_environment():
@@ -52,7 +72,7 @@ def test_a_task_is_learned_and_written_down(tmp_path, capsys, monkeypatch):
         [found, row("Pendulum-v1", "reinforce", [-3.0, -1.0], diverged=0.5)], refused, tmp_path / "L.md", "me"
     )
     text = (tmp_path / "L.md").read_text("utf-8")
-    assert "| Pendulum-v1 | reinforce | 1 M | -2.00 [-3.00, -1.00] | - | 10 | 50 % | 1.0 s |" in text
+    assert "| Pendulum-v1 | reinforce | 1 M | -2.00 [-3.00, -1.00] | - | 10 | 0 % | 50 % | 1.0 s |" in text
     assert "- enac, Pendulum-v1, Acrobot-v1: It can't." in text
     assert (tmp_path / "images" / "learning.png").stat().st_size > 1000
 
