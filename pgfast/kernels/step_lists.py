@@ -212,7 +212,7 @@ class SparseSteps(NamedTuple):
     count: Any  # int64 (L,): entries in the list
     marks: Any  # int64 (L, N, 3): the row of θ, the step at which it was up to date, and at which it was active last
     z: Any  # float64 (L, N, B + 1): its trace before that step, and that of w
-    place: Any  # int64 (L, S or S + 1): the row's entry, counted from 1; 0 without one
+    place: Any  # int32 (L, S or S + 1): the row's entry, counted from 1; 0 without one
     written: Any  # int64 (L,): how many steps are written down
     moves: Any  # float64 (L, STEPS, 2): their a and b
     norm: Any  # float64 (L, 2): the squared norms of z and zʷ
@@ -326,7 +326,7 @@ def make_step_lists(
         count=np.zeros(LANES, np.int64),
         marks=np.zeros((LANES, size, 3), np.int64),
         z=np.zeros((LANES, size, width + 1)),
-        place=np.zeros((LANES, rows), np.int64),
+        place=np.zeros((LANES, rows), np.int32),
         written=np.zeros(LANES, np.int64),
         moves=np.zeros((LANES, STEPS, 2)),
         norm=np.zeros((LANES, 2)),
