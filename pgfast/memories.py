@@ -66,7 +66,8 @@ def _steps(problem: Problem, capacity: int, learn: bool) -> Room:
     sizes, algorithm, width = model.sizes(values), problem.algorithm, model.shape[-1]
     memory: Any
     if model.tabular:
-        fields, memory = step_table_fields(width), make_step_lists(TableSteps, algorithm, values, width, values, 1)
+        fields = step_table_fields(width, model.n_outputs)
+        memory = make_step_lists(TableSteps, algorithm, values, width, values, 1)
     elif model.sparse:
         fields, d = step_sparse_fields(sizes, model.n_active), model.policy.features.n_features
         memory = make_step_lists(SparseSteps, algorithm, model.n_states, width, d, model.n_active)

@@ -1,5 +1,7 @@
 """Actor–critic with traces against the book's pseudocode, number by number; and what it learns."""
 
+from dataclasses import replace
+
 import gymnasium
 import numba
 import numpy as np
@@ -9,30 +11,35 @@ from reference_actor_critic import StepTrainer
 
 from pgfast import Engine, exact, training
 from pgfast.algorithms.actor_critic import TOLERANCE, steps_left
+from pgfast.beginning import derive_all
 from pgfast.errors import PgfastError
+from pgfast.kernels import step_lists
 
 ONE_STEP = {"lam": 0.0, "lam_value": 0.0}
 TRACES = {"lam": 0.7, "lam_value": 0.4, "entropy": 0.1}
 DISCOUNTED = {**TRACES, "discount_factor": True}
 REPLACING = {"lam": 0.9, "lam_value": 0.8, "replacing": True}
+INVERSE = {"schedule": "inverse", "schedule_updates": 5.0}
+POWER = {"schedule": "robbins-monro", "schedule_updates": 5.0}
+BOUND = {"max_norm": 0.3}
 CASES = {  # problem and settings: tables and sparse features, others
     "tabular": ("tabular", ONE_STEP),
-    "tabular traces": ("tabular", DISCOUNTED),
+    "tabular traces": ("tabular", {**DISCOUNTED, **POWER}),
     "two actions": ("tabular", {**TRACES, "env": problems.random_mdp(n_actions=2), "theta0": 0.1}),
-    "tabular replacing": ("tabular", REPLACING),
+    "tabular replacing": ("tabular", {**REPLACING, **BOUND}),
     "stones": ("stones", TRACES),
     "escort": ("escort", {**TRACES, "lr": 0.005}),
     "shared": ("shared", {**TRACES, "lr": 0.01}),
     "timed": ("timed", REPLACING),
-    "tiles": ("tiles", TRACES),
-    "tiles replacing": ("tiles", {**REPLACING, "entropy": 0.1}),
-    "tiled raft": ("tiled raft", {**TRACES, "lr": 0.001}),
+    "tiles": ("tiles", {**TRACES, **BOUND}),
+    "tiles replacing": ("tiles", {**REPLACING, "entropy": 0.1, "schedule": "linear"}),
+    "tiled raft": ("tiled raft", {**TRACES, **INVERSE, **BOUND, "lr": 0.001}),
     "linear": ("linear", ONE_STEP),
     "linear traces": ("linear", {**DISCOUNTED, "optimizer": "adam", "lr": 0.01}),
-    "features": ("features", TRACES),
+    "features": ("features", {**TRACES, **POWER, **BOUND}),
     "one-hot": ("one-hot", {**TRACES, "optimizer": "momentum", "lr": 0.01, "lr_value": 0.01}),
-    "raft": ("raft", {**TRACES, "lr": 0.003}),
-    "squashed": ("squashed", {**DISCOUNTED, "lr": 0.001}),
+    "raft": ("raft", {**TRACES, "schedule": "linear", "lr": 0.003}),
+    "squashed": ("squashed", {**DISCOUNTED, **BOUND, "lr": 0.001}),
     "linear in single precision": ("linear", {**TRACES, "precision": "float32"}),
 }
 CONTINUING = ["two actions", "stones", "tiles", "tiled raft", "linear traces", "raft"]
@@ -143,14 +150,41 @@ def test_entries_of_a_sparse_trace_are_kept_while_they_count(decay):
     assert decay**kept >= TOLERANCE > decay ** (kept + 1)
 
 
-def test_what_a_sparse_trace_drops_is_negligible(monkeypatch):
-    """With so little decay per step that some entries of nine steps are dropped."""
-    changes = {"lam": 0.2, "lam_value": 0.2}
-    assert steps_left(0.9 * 0.2) == 8
-    learned = in_plain_python(engine("tiles", **changes), monkeypatch)
+@pytest.mark.parametrize("lam", [0.9, 0.001])
+@pytest.mark.parametrize(
+    ("name", "algorithm"), [("two actions", "actor-critic-continuing"), ("tiles", "actor-critic"), ("tiled raft", "actor-critic")]
+)
+def test_rows_are_brought_up_to_date_however_seldom(name, algorithm, lam, monkeypatch):
+    """Within an episode, too, and rows that are not active for long are dropped."""
+    monkeypatch.setattr(step_lists, "STEPS", 3)
+    changes = {"lam": lam, "lam_value": lam / 2}
+    learned = in_plain_python(engine(name, algorithm, **changes), monkeypatch)
     for run in range(2):
-        expected = StepTrainer(engine("tiles", **changes), run).train(4)
-        np.testing.assert_allclose(learned.theta[run].ravel(), expected.theta, atol=1e-6)
+        expected = StepTrainer(engine(name, algorithm, **changes), run).train(4)
+        np.testing.assert_allclose(learned.theta[run].ravel(), expected.theta, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(learned.value_weights[run], expected.weights, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["tabular traces", "tiles"])
+def test_a_run_left_within_an_episode_has_learned_of_all_its_steps(name, monkeypatch):
+    """Its θ is that after so many steps, and what lanes use is prepared of it."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    left = engine(name, runs=1)
+    job = left._job(left._learner, 0, 4, threads=1)
+    job.prepare()
+    job.budget = 2
+    job.advance(None)
+    job.settle()
+    lanes = job.workers[0].workspace.lanes
+    steps = int(lanes.counter[0, 0]) - 1
+    assert steps >= 2 and lanes.episode[0] == 0
+    expected = StepTrainer(engine(name), 0)
+    expected.traits = replace(expected.traits, max_steps=steps)
+    expected.train(1)
+    np.testing.assert_allclose(left.theta[0].ravel(), expected.theta, rtol=1e-10, atol=1e-12)
+    prepared = left._learner.runs.copy()
+    derive_all(left.model, left._learner)
+    np.testing.assert_allclose(left._learner.runs, prepared, rtol=1e-12)
 
 
 def test_the_reward_per_step_of_access_control():

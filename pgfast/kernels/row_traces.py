@@ -23,6 +23,13 @@ from pgfast.protocol import prepare
 
 STEPS = 64  # that are written down
 ALL = -1  # a window that keeps nothing
+ROW, SINCE, TOUCHED = range(3)  # columns of marks
+
+
+@leaf
+def width_of(lists):
+    """B; the trace of w comes after it."""
+    return lists.z.shape[2] - 1
 
 
 @leaf
@@ -45,17 +52,17 @@ def moved(learner, run, at, change):
 @leaf
 def bring_up(lists, learner, i, run, k, change, change_value):
     """Entry k of lane i's list takes in what it is owed; False when that isn't finite, and is left out."""
-    width, row, missed = lists.e.shape[2], lists.rows[i, k], lists.written[i] - lists.since[i, k]
+    width, row, missed = width_of(lists), lists.marks[i, k, ROW], lists.written[i] - lists.marks[i, k, SINCE]
     kept, kept_value, good = lists.powers[missed, 0], lists.powers[missed, 1], True
     for b in range(width):
         at = row * width + b
-        learner.runs[run, at], fine = moved(learner, run, at, change * lists.e[i, k, b])
+        learner.runs[run, at], fine = moved(learner, run, at, change * lists.z[i, k, b])
         good &= fine
-        lists.e[i, k, b] *= kept
+        lists.z[i, k, b] *= kept
     at = learner.weights_at + row
-    learner.runs[run, at], fine = moved(learner, run, at, change_value * lists.ev[i, k])
-    lists.ev[i, k] *= kept_value
-    lists.since[i, k] = lists.written[i]
+    learner.runs[run, at], fine = moved(learner, run, at, change_value * lists.z[i, k, width])
+    lists.z[i, k, width] *= kept_value
+    lists.marks[i, k, SINCE] = lists.written[i]
     return good & fine
 
 
@@ -63,9 +70,9 @@ def bring_up(lists, learner, i, run, k, change, change_value):
 def look_at(lists, algorithm, learner, i, run, row):
     """Bring a row up to date; False when it would not be finite."""
     k = lists.place[i, row] - 1
-    if k < 0 or lists.since[i, k] == lists.written[i]:
+    if k < 0 or lists.marks[i, k, SINCE] == lists.written[i]:
         return True
-    change, change_value = owed(lists, algorithm, i, lists.since[i, k])
+    change, change_value = owed(lists, algorithm, i, lists.marks[i, k, SINCE])
     return bring_up(lists, learner, i, run, k, change, change_value)
 
 
@@ -76,37 +83,38 @@ def enter(lists, i, row):
     if k < 0:
         k = lists.count[i]
         lists.count[i] = k + 1
-        lists.rows[i, k] = row
+        lists.marks[i, k, ROW] = row
         lists.place[i, row] = k + 1
-        lists.since[i, k] = lists.written[i]
-        lists.ev[i, k] = 0.0
-        for b in range(lists.e.shape[2]):
-            lists.e[i, k, b] = 0.0
-    lists.touched[i, k] = lists.written[i]
+        lists.marks[i, k, SINCE] = lists.written[i]
+        for b in range(lists.z.shape[2]):
+            lists.z[i, k, b] = 0.0
+    lists.marks[i, k, TOUCHED] = lists.written[i]
     return k
 
 
 @leaf
 def add_to_trace(lists, i, k, weight, c, first, value):
     """The score, with its weight, and `value` to the traces of entry k, and what that is to their squared norms."""
-    for b in range(lists.e.shape[2]):
-        old = lists.e[i, k, b]
+    width = width_of(lists)
+    for b in range(width):
+        old = lists.z[i, k, b]
         new = fma(weight, c[first + b, i], old)
-        lists.e[i, k, b] = new
+        lists.z[i, k, b] = new
         lists.norm[i, 0] += new * new - old * old
-    old = lists.ev[i, k]
-    lists.ev[i, k] = old + value
+    old = lists.z[i, k, width]
+    lists.z[i, k, width] = old + value
     lists.norm[i, 1] += value * (2.0 * old + value)
 
 
 @leaf
 def begin_anew(lists, i, k):
     """Clear the traces of entry k."""
-    for b in range(lists.e.shape[2]):
-        lists.norm[i, 0] -= lists.e[i, k, b] * lists.e[i, k, b]
-        lists.e[i, k, b] = 0.0
-    lists.norm[i, 1] -= lists.ev[i, k] * lists.ev[i, k]
-    lists.ev[i, k] = 0.0
+    width = width_of(lists)
+    for b in range(width):
+        lists.norm[i, 0] -= lists.z[i, k, b] * lists.z[i, k, b]
+        lists.z[i, k, b] = 0.0
+    lists.norm[i, 1] -= lists.z[i, k, width] * lists.z[i, k, width]
+    lists.z[i, k, width] = 0.0
 
 
 @leaf
@@ -128,7 +136,7 @@ def write_move(lists, i, move, move_value):
 def drop(lists, i, k):
     """Take entry k out of the list of lane i; the last takes its place."""
     last = lists.count[i] - 1
-    lists.place[i, lists.rows[i, k]] = 0
+    lists.place[i, lists.marks[i, k, ROW]] = 0
     if k < last:
         copy_entry(lists, i, last, i, k)
     lists.count[i] = last
@@ -137,21 +145,18 @@ def drop(lists, i, k):
 @leaf
 def copy_entry(lists, i, source, j, target):
     """Entry `source` of lane i over entry `target` of lane j."""
-    row = lists.rows[i, source]
-    lists.rows[j, target] = row
-    lists.place[j, row] = target + 1
-    lists.since[j, target] = lists.since[i, source]
-    lists.touched[j, target] = lists.touched[i, source]
-    lists.ev[j, target] = lists.ev[i, source]
-    for b in range(lists.e.shape[2]):
-        lists.e[j, target, b] = lists.e[i, source, b]
+    for r in range(lists.marks.shape[2]):
+        lists.marks[j, target, r] = lists.marks[i, source, r]
+    for b in range(lists.z.shape[2]):
+        lists.z[j, target, b] = lists.z[i, source, b]
+    lists.place[j, lists.marks[j, target, ROW]] = target + 1
 
 
 @leaf
 def forget(lists, i):
     """Empty the list of lane i."""
     for k in range(lists.count[i]):
-        lists.place[i, lists.rows[i, k]] = 0
+        lists.place[i, lists.marks[i, k, ROW]] = 0
     lists.count[i] = 0
     lists.written[i] = 0
     lists.norm[i, 0] = 0.0
@@ -185,20 +190,20 @@ def settle(lists, policy, algorithm, learner, i, run, window, ready, room):
     """Bring all rows of lane i up to date, and drop those not active for `window` steps; what lanes use is prepared of
     these, and if `ready` is 1 of all. False when some of θ or w would not be finite."""
     sum_up_moves(lists, algorithm, i)
-    step, width, good, k, spans = lists.written[i], lists.e.shape[2], True, 0, room.spans
+    step, width, good, k, spans = lists.written[i], width_of(lists), True, 0, room.spans
     spans[0, 0] = 0
     while k < lists.count[i]:
-        row, since = lists.rows[i, k], lists.since[i, k]
+        row, since = lists.marks[i, k, ROW], lists.marks[i, k, SINCE]
         if since < step:
             good &= bring_up(lists, learner, i, run, k, lists.moves[i, since, 0], lists.moves[i, since, 1])
-        dropped = step - lists.touched[i, k] > window
+        dropped = step - lists.marks[i, k, TOUCHED] > window
         if dropped or ready == 1:
             add_span(spans, row * width, (row + 1) * width)
         if dropped:
             drop(lists, i, k)
         else:
-            lists.since[i, k] = 0
-            lists.touched[i, k] -= step
+            lists.marks[i, k, SINCE] = 0
+            lists.marks[i, k, TOUCHED] -= step
             k += 1
     lists.written[i] = 0
     if lists.count[i] == 0:

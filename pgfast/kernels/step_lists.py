@@ -32,19 +32,21 @@ from pgfast.kernels.row_traces import (
     move_list,
     moved,
     settle,
+    width_of,
     write_move,
 )
 from pgfast.kernels.sparse import load_sparse_lane, move_sparse_lane, sparse_fields
 from pgfast.kernels.step_traces import discount_updates
 from pgfast.kernels.tables import load_table_lane, move_table_lane, table_fields
 from pgfast.kernels.traces import Sizes, zero
-from pgfast.policies.tabular import FAULT, locate, prepare_lanes, score_taken
-from pgfast.protocol import activate, find_rows, observed, prepare, weigh_entropy, within
+from pgfast.policies.tabular import FAULT, locate, prepare_lanes, score_lanes
+from pgfast.protocol import activate, find_rows, observed, prepare, varies_nothing, weigh_entropy, within
 from pgfast.room import zeros
 
 
-def step_table_fields(width: int) -> list[Field]:
+def step_table_fields(width: int, n_actions: int) -> list[Field]:
     """Rows of the workspace for a table with `width` parameters in a row."""
+    width = max(width, n_actions)
     own = [("active", "i8", (1, LANES)), ("coming", "i8", (1, LANES)), ("picked", "i8", (LANES,))]
     return [*table_fields(), *own, ("c", "f8", (width, LANES)), ("q", "f8", (width, LANES))]
 
@@ -52,6 +54,12 @@ def step_table_fields(width: int) -> list[Field]:
 def step_sparse_fields(sizes: Sizes, n_active: int) -> list[Field]:
     """Rows of the workspace for sparse features."""
     return [*sparse_fields(sizes, n_active), ("coming", "i8", (n_active, LANES))]
+
+
+@leaf
+def has_deviations(lists):
+    """Is there a row for standard deviations?"""
+    return lists.place.shape[1] > lists.n_states
 
 
 @leaf
@@ -81,8 +89,8 @@ def trace_step(lists, algorithm, i, lanes, m):
             begin_anew(lists, i, enter(lists, i, m.active[k, i]))
     for k in range(m.active.shape[0]):
         add_to_trace(lists, i, enter(lists, i, m.active[k, i]), lanes.weight[i], m.c, 0, 1.0)
-    width = lists.e.shape[2]
-    if m.c.shape[0] > width:
+    width = width_of(lists)
+    if has_deviations(lists):
         add_to_trace(lists, i, enter(lists, i, lists.n_states), lanes.weight[i], m.c, width, 0.0)
 
 
@@ -90,19 +98,19 @@ def trace_step(lists, algorithm, i, lanes, m):
 def bonus_in_row(lists, i, row, delta, first, m):
     """What an entropy bonus adds to the squared norm of the gradient, δ z elsewhere, in a row that is active."""
     k, total = lists.place[i, row] - 1, 0.0
-    for b in range(lists.e.shape[2]):
+    for b in range(width_of(lists)):
         q = m.q[first + b, i]
-        total += q * (q + 2.0 * delta * lists.e[i, k, b])
+        total += q * (q + 2.0 * delta * lists.z[i, k, b])
     return total
 
 
 @leaf
 def bonus_in_norm(lists, i, delta, m):
     """`bonus_in_row` of all rows."""
-    total, width = 0.0, lists.e.shape[2]
+    total, width = 0.0, width_of(lists)
     for k in range(m.active.shape[0]):
         total += bonus_in_row(lists, i, m.active[k, i], delta, 0, m)
-    if m.c.shape[0] > width:
+    if has_deviations(lists):
         total += bonus_in_row(lists, i, lists.n_states, delta, width, m)
     return total
 
@@ -110,13 +118,13 @@ def bonus_in_norm(lists, i, delta, m):
 @leaf
 def add_bonus(lists, learner, i, run, rate, m):
     """A step of θ along an entropy bonus; False when it would not be finite."""
-    width, good = lists.e.shape[2], True
+    width, good = width_of(lists), True
     for b in range(width):
         for k in range(m.active.shape[0]):
             at = m.active[k, i] * width + b
             learner.runs[run, at], fine = moved(learner, run, at, rate * m.q[b, i])
             good &= fine
-        if m.c.shape[0] > width:
+        if has_deviations(lists):
             at = lists.n_states * width + b
             learner.runs[run, at], fine = moved(learner, run, at, rate * m.q[width + b, i])
             good &= fine
@@ -131,7 +139,7 @@ def move(lists, algorithm, optimisation, learner, i, run, delta, lanes, m):
         squared += bonus_in_norm(lists, i, delta, m)
     lanes.tally[TALLY_NORM, i] += squared
     lanes.moves[i] += 1
-    factor = begin_update(optimisation, learner, run)
+    factor = 1.0 if varies_nothing(optimisation.schedule) else begin_update(optimisation, learner, run)
     rate = optimisation.lr * factor * within(optimisation.bound, squared)
     rate_value = optimisation.lr_value * factor * within(optimisation.bound, delta * delta * lists.norm[i, 1])
     good = isfinite(rate * delta) & isfinite(rate_value * delta)
@@ -150,14 +158,14 @@ def learn_in_lane(lists, policy, algorithm, optimisation, learner, i, w, room):
     following = 0.0
     if lanes.done[i] != TERMINATED:
         following = algorithm.gamma * estimate(learner, run, m.coming, i)
-    average = learner.runs[run, learner.baseline_at]
+    average = learner.runs[run, learner.baseline_at] if algorithm.continues == 1 else 0.0
     delta = lanes.reward[i] - average + following - estimate(learner, run, m.active, i)
     trace_step(lists, algorithm, i, lanes, m)
     good &= move(lists, algorithm, optimisation, learner, i, run, delta, lanes, m)
     good &= look_at_rows(lists, algorithm, learner, i, run, m.coming)
-    if m.c.shape[0] > lists.e.shape[2]:
+    if has_deviations(lists):
         good &= look_at(lists, algorithm, learner, i, run, lists.n_states)
-    if good:
+    if good and algorithm.continues == 1:
         learner.runs[run, learner.baseline_at] = average + algorithm.lr_average * delta
     if lists.written[i] == STEPS:
         good &= settle(lists, policy, algorithm, learner, i, run, algorithm.window, 0, room)
@@ -203,12 +211,9 @@ class SparseSteps(NamedTuple):
 
     n_states: int  # S, without a Gaussian policy's last
     count: Any  # int64 (L,): entries in the list
-    rows: Any  # int64 (L, N): which rows of θ
-    since: Any  # int64 (L, N): the step at which they were up to date,
-    touched: Any  # int64 (L, N): and at which they were active last
-    e: Any  # float64 (L, N, B): z before the step `since`
-    ev: Any  # float64 (L, N): zʷ
-    place: Any  # int64 (L, S or S + 1): the row's entry, counted from 1; 0 without one
+    marks: Any  # int64 (L, N, 3): the row of θ, the step at which it was up to date, and at which it was active last
+    z: Any  # float64 (L, N, B + 1): its trace before that step, and that of w
+    place: Any  # int32 (L, S or S + 1): the row's entry, counted from 1; 0 without one
     written: Any  # int64 (L,): how many steps are written down
     moves: Any  # float64 (L, STEPS, 2): their a and b
     norm: Any  # float64 (L, 2): the squared norms of z and zʷ
@@ -293,11 +298,9 @@ class TableSteps(SparseSteps):
         if locate(n, env, like, policy.start, n_observations, lanes.state, lanes.state_int, m.seen) != 0:
             lanes.control[FAULT] = 1
         find_rows(policy.clock, n, lanes, m)
-        for i in range(lanes.control[ACTIVE]):
+        for i in range(n):
             m.coming[0, i] = m.seen[i]
-            score_taken(policy, learner, i, 1.0, 0.0, m.c, m, room)
-            if algorithm.entropy != 0.0:
-                score_taken(policy, learner, i, 0.0, lanes.weight[i] * algorithm.entropy, m.q, m, room)
+        score_lanes(policy, algorithm, learner, n, w, room)
         learn_in_lanes(self, policy, algorithm, optimisation, learner, w, room)
         prepare_lanes(policy, learner, pick_lanes(self, lanes, m), m, room)
 
@@ -322,12 +325,9 @@ def make_step_lists(
     return kind(
         n_states=values,
         count=zeros(LANES, np.int64),
-        rows=zeros((LANES, size), np.int64),
-        since=zeros((LANES, size), np.int64),
-        touched=zeros((LANES, size), np.int64),
-        e=zeros((LANES, size, width)),
-        ev=zeros((LANES, size)),
-        place=zeros((LANES, rows), np.int64),
+        marks=zeros((LANES, size, 3), np.int64),
+        z=zeros((LANES, size, width + 1)),
+        place=zeros((LANES, rows), np.int32),
         written=zeros(LANES, np.int64),
         moves=zeros((LANES, STEPS, 2)),
         norm=zeros((LANES, 2)),

@@ -7,9 +7,12 @@ traces is the gradient of an update as at an episode's end. Notation and shapes 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
+import numpy as np
+
 from pgfast.compiler import fma, inlined, lane_kernel, leaf
 from pgfast.kernels.continuing import come_to_states, move_reached, restart_or_go_on
-from pgfast.kernels.lanes import CHANGED, TERMINATED, settle_and_weigh
+from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, settle_and_weigh
+from pgfast.kernels.step_sizes import as_number
 from pgfast.kernels.trace_updates import (
     accept,
     clear_rows,
@@ -134,6 +137,13 @@ def discount_updates(n, lanes):
     return good
 
 
+@lane_kernel
+def count_episodes(n, lanes, m):
+    """The episodes that updates to come have learned from."""
+    for i in range(n):
+        m.learned[i] = as_number(np.int64(lanes.episode[i])) if lanes.done[i] != RUNNING else m.learned[i]
+
+
 move_traces = Traces.move
 
 
@@ -177,6 +187,7 @@ class StepTraces(Traces):
         if algorithm.continues == 0:
             clear_rows(n, lanes.going, m.e)
             clear_rows(n, lanes.going, m.ev)
+        count_episodes(n, lanes, m)
         return discount_updates(n, lanes)
 
     def restart_lanes(self, algorithm, n, env, like, plan, w):

@@ -55,6 +55,9 @@ class Direct(NamedTuple):
     def expand_state(self, n, algorithm, runs, accounts, a, entry, first, pi, room):
         expand_row(n, algorithm, runs, accounts, a, entry, pi, room.numbers)
 
+    def pull_back_lane(self, policy, learner, i, c, m, room):
+        """Nothing to do."""
+
     def greedy_at(self, pi):
         return 0
 

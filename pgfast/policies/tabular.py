@@ -245,22 +245,52 @@ def prepare_lanes(policy, learner, n, m, room):
         write_row(policy.n_actions, policy.stride, room.rows, k, learner.flat, first + s * policy.stride, pi)
 
 
+@gather_kernel
+def score_preferences_taken(n, n_actions, pi, table, index, m):
+    """c[b] = 1{b = A} − π(b|S), by preferences, of entries s A + a; π begins `pi` numbers after what lanes sample
+    from."""
+    for b in range(n_actions):
+        for i in range(n):
+            first = times(m.active[0, i], n_actions)
+            p = table[np.uint64(m.prepared_at[i] + pi + first + b)]
+            m.c[b, i] = (1.0 if index[i] == first + b else 0.0) - p
+
+
 @leaf
-def score_taken(policy, learner, i, scale, entropy_scale, c, m, room):
-    """c[:, i] = scale ∇ log π + entropy_scale ∇H of what lane i has done, by the parameters of its row, from π."""
-    n, numbers, h, table = policy.n_actions, room.numbers, room.preferences_at, learner.flat
-    s = m.active[0, i]
-    taken, entropy = m.index[i] - s * n, table[m.prepared_at[i] + s * policy.stride]
-    pi = m.prepared_at[i] + policy.n_states * policy.stride + s * n
+def weigh_entropy_taken(policy, learner, i, weight, m):
+    """q[b] = that of weight ∇H, by preferences, in lane i's row."""
+    n, table, s = policy.n_actions, learner.flat, m.active[0, i]
+    entropy = table[m.prepared_at[i] + s * policy.stride]
     for b in range(n):
-        p = table[pi + b]
-        numbers[h + b] = scale * ((1.0 if b == taken else 0.0) - p)
-        if entropy_scale != 0.0 and p > 0.0:
-            numbers[h + b] -= entropy_scale * p * (log(p) + entropy)
-    first = s * policy.width
-    pull_back(policy.link, learner.runs[m.run[i]], first, n, numbers, h)
+        p = table[m.prepared_at[i] + policy.n_states * policy.stride + s * n + b]
+        m.q[b, i] = -weight * p * (log(p) + entropy) if p > 0.0 else 0.0
+
+
+@leaf
+def pull_back_in_lane(link, policy, learner, i, c, m, room):
+    """From what is by preferences, in column i, to what is by parameters."""
+    numbers, h, first = room.numbers, room.preferences_at, m.active[0, i] * policy.width
+    for b in range(policy.n_actions):
+        numbers[h + b] = c[b, i]
+    pull_back(link, learner.runs[m.run[i]], first, policy.n_actions, numbers, h)
     for b in range(policy.width):
         c[b, i] = numbers[first + b]
+
+
+pull_back_lane = optional_hook("pull_back_lane", pull_back_in_lane)
+
+
+@leaf
+def score_lanes(policy, algorithm, learner, n, w, room):
+    """Columns of ``m.c``: ∇ log π of the entries taken, and of ``m.q``: what an entropy bonus adds, by the parameters
+    of the row."""
+    m = w.memory
+    score_preferences_taken(n, policy.n_actions, policy.n_states * policy.stride, learner.flat, m.index, m)
+    for i in range(n):
+        pull_back_lane(policy.link, policy, learner, i, m.c, m, room)
+        if algorithm.entropy != 0.0:
+            weigh_entropy_taken(policy, learner, i, w.lanes.weight[i] * algorithm.entropy, m)
+            pull_back_lane(policy.link, policy, learner, i, m.q, m, room)
 
 
 @leaf
