@@ -45,13 +45,16 @@ def build(function: FunctionType, classes: tuple[type, ...], args: tuple[Any, ..
 @contextmanager
 def keeping_garbage() -> Iterator[None]:
     """Without Python's garbage collector: compiling makes many objects that stay, and to look for garbage among them
-    takes long."""
+    takes long. They are old to it afterwards, else it would look at all of them at once."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # what a program has frozen stays so
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

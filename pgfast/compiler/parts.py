@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
-from numba.core.compiler_machinery import register_pass
+from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 
 from pgfast.compiler.entry import entry_module
@@ -163,13 +163,33 @@ class KernelLowering(_Lowering):
         return True
 
 
+class _Passes(PassManager):  # type: ignore[misc]
+    """Passes, after each of which numba works out anew which variables live where. From type inference on, every pass
+    that asks for it does so itself."""
+
+    _ENFORCING = True
+
+    def _runPass(self, index: int, pss: Any, internal_state: Any) -> None:  # noqa: N802
+        self._ENFORCING = self._ENFORCING and not isinstance(pss, TypeInference)
+        super()._runPass(index, pss, internal_state)
+
+
+class _Types(tuple[Any, ...]):
+    """Types of arguments, which numba writes out before every pass; those of records are long."""
+
+    def __str__(self) -> str:
+        return f"{len(self)} types"
+
+
 class MethodCompiler(CompilerBase):  # type: ignore[misc]
     """For methods that call each other through ``self``."""
 
     lowering: type = NativeLowering
 
     def define_pipelines(self) -> list[Any]:
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        self.state.args = _Types(self.state.args)
+        passes = _Passes("nopython")
+        passes.passes = DefaultPassBuilder.define_nopython_pipeline(self.state).passes
         own = {NopythonTypeInference: TypeInference, NativeLowering: self.lowering}
         if not own.keys() <= {p for p, _ in passes.passes}:
             raise RuntimeError("this version of numba compiles functions in a way that pgfast doesn't know")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Iterator
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -26,9 +27,14 @@ def attribute_names(function: FunctionType) -> set[str]:
     return {i.argval for c in codes(function.__code__) for i in dis.get_instructions(c) if i.opname in _ATTRIBUTE}
 
 
-def global_names(function: FunctionType) -> set[str]:
+def global_names(function: FunctionType) -> frozenset[str]:
     """The names of the globals that `function` reads."""
-    return {i.argval for c in codes(function.__code__) for i in dis.get_instructions(c) if i.opname in _GLOBAL}
+    return _global_names(function.__code__)
+
+
+@cache
+def _global_names(code: CodeType) -> frozenset[str]:
+    return frozenset(i.argval for c in codes(code) for i in dis.get_instructions(c) if i.opname in _GLOBAL)
 
 
 def line_of(function: FunctionType, name: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import CellType, FunctionType
 from typing import Any
 
-from numba import njit
+from numba import njit, types
 from numba.core.typing import make_concrete_template
 
 from pgfast.compiler.fingerprint import CannotFingerprint, environment_of_compilation, fingerprint
@@ -82,7 +82,9 @@ class Specialiser:
             part = njit(pipeline_class=_COMPILERS.get(kind, PartCompiler), forceinline=inline, **STRICT, **memory)
             copy = self.copy(function)
             key = kind, *memory.values(), self.flags, _identity(function, copy)
-            self.copies[function] = _parts[key] if key in _parts else _parts.setdefault(key, _exact(part(copy)))
+            if key not in _parts:
+                _parts[key] = _exact(part(copy), kind == UNIT)
+            self.copies[function] = _parts[key]
         return self.copies[function]
 
     def _either(self, function: FunctionType) -> Any:
@@ -99,13 +101,14 @@ class Specialiser:
         return double
 
 
-def _exact(part: Any) -> Any:
+def _exact(part: Any, once: bool) -> Any:
     """A dispatcher that takes a call to be one of just its types: among what other kernels had compiled, numba would
-    look for something that these types can be converted to."""
+    look for something that these types can be converted to. Constants are no types of their own to what is compiled
+    `once`."""
     any_of_them = part.get_call_template
 
     def just_these(args: Any, kws: Any) -> Any:
-        template, signature, args, kws = any_of_them(args, kws)
+        template, signature, args, kws = any_of_them(tuple(map(types.unliteral, args)) if once else args, kws)
         if tuple(args) in part.overloads:
             name = part.py_func.__name__
             template = make_concrete_template(name, key=name, signatures=[part.overloads[tuple(args)].signature])
