@@ -19,3 +19,9 @@ def pytest_configure(config):
         folder = tempfile.TemporaryDirectory(prefix="pgfast-kernels-", ignore_cleanup_errors=True)
         os.environ["PGFAST_CACHE_DIR"] = folder.name
         config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(items):
+    """Those that read machine code come first: others find what they have compiled; what they found they couldn't
+    read."""
+    items.sort(key=lambda item: item.path.name != "test_assembly.py")
