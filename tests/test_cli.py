@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import PGFAST, answer, here, pgfast
+from commands import PGFAST, answer, answer_here, here, pgfast
 
 from pgfast.cli.options import given
 from pgfast.cli.progress import compile_aloud
@@ -162,12 +162,12 @@ def test_interruption_keeps_the_policy(number: signal.Signals, tmp_path: Path) -
 def test_cache_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was compiled ahead of time serves any batch size and number of runs, and predictions."""
     monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path / "kernels"))
-    assert answer("cache", "status") == {"folder": str(tmp_path / "kernels"), "kernels": 0, "bytes": 0}
+    assert answer_here("cache", "status") == {"folder": str(tmp_path / "kernels"), "kernels": 0, "bytes": 0}
     warm = pgfast("cache", "warm", "ShortCorridor", "--baseline", "mean", "--json")
     (warmed,) = json.loads(warm.stdout)["environments"]
     assert warmed["compile_seconds"] > 0
     assert re.fullmatch(r"pgfast: compiling ShortCorridor, state-action policy … \d+\.\d s, .*\n", warm.stderr)
-    full = answer("cache", "status")
+    full = answer_here("cache", "status")
     assert full["kernels"] == 3
     assert full["bytes"] > 1000
     assert pgfast("cache", "warm", "ShortCorridor", "--baseline", "mean").stderr == ""
@@ -178,8 +178,8 @@ def test_cache_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert (json.loads(done.stdout)["compile_seconds"], done.stderr) == (0, "")
     code = f"import pgfast, sys; e = pgfast.Engine.load({str(out)!r}); e.predict(0); assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert answer("cache", "clear") == full
-    assert answer("cache", "status")["kernels"] == 0
+    assert answer_here("cache", "clear") == full
+    assert answer_here("cache", "status")["kernels"] == 0
 
 
 @pytest.mark.parametrize(("has_to", "quiet", "said"), [(True, False, True), (True, True, False), (False, False, False)])
