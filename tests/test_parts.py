@@ -1,5 +1,6 @@
 """What kernels have in common is compiled once in a process, and nothing else is."""
 
+import gc
 import sys
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from pgfast import make_key, vmath
 from pgfast.compiler.alone import compiled_form
 from pgfast.compiler.specialise import Specialiser
-from pgfast.compiler.templates import hook
+from pgfast.compiler.templates import hook, routine
 
 FACTOR, FACTORS, THING = 2.0, np.ones(2), object()
 move = hook("move")
@@ -92,3 +93,29 @@ def test_one_part_for_several_types():
     assert compiled_form(Holder(1.5), "reset", make_key()) == "float"
     assert compiled_form(Holder(1), "reset", make_key()) == "int"
     assert compiled_form(Holder((1.5, 2)), "reset", make_key()) == ("float", "int")
+
+
+@routine
+def shifted(x, by):
+    return x + by
+
+
+def shifted_twice(x):
+    return shifted(shifted(x, x), 3)
+
+
+def test_a_constant_is_no_type_of_its_own_to_a_routine():
+    specialiser = Specialiser({}, allocates=False)
+    specialiser.compiled(shifted_twice).compile((numba.int64,))
+    assert list(specialiser.copies[shifted].overloads) == [(numba.int64, numba.int64)]
+
+
+def test_garbage_is_collected_again_when_something_is_compiled_and_what_was_made_is_old():
+    assert gc.isenabled()
+    gc.disable()
+    objects = [[] for _ in range(10_000)]  # as compiling makes them
+    gc.enable()
+    compiled_form(Holder(2.5), "reset", make_key())
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    assert any(objects is old for old in gc.get_objects(generation=2))
