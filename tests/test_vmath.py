@@ -12,6 +12,7 @@ from numba import njit
 
 from pgfast import vmath
 from pgfast.compiler import LANES, as_bits, as_float, fma, highest_bit, kernel, load_column, store_column
+from pgfast.compiler.bits import fma_by_fractions
 
 getcontext().prec = 60
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798")
@@ -168,9 +169,11 @@ def compiled_fma(x, y, z):
 @example(1.0 + 2.0**-52, 1.0 - 2.0**-52, -1.0)
 @example(5e-324, 0.5, 0.0)
 def test_fma_is_the_machines(x, y, z):
-    plain, machine = fma(x, y, z), compiled_fma(x, y, z)
-    assert plain == machine or (math.isnan(plain) and math.isnan(machine))
-    assert math.copysign(1, plain) == math.copysign(1, machine) or math.isnan(plain)
+    """Also where Python has none to call."""
+    machine = compiled_fma(x, y, z)
+    for plain in (fma(x, y, z), fma_by_fractions(x, y, z)):
+        assert plain == machine or (math.isnan(plain) and math.isnan(machine))
+        assert math.copysign(1, plain) == math.copysign(1, machine) or math.isnan(plain)
 
 
 @given(*[st.floats(-1e100, 1e100)] * 3)

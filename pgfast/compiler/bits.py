@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from functools import cache
 from math import inf, isfinite
 from typing import Any
 
@@ -18,6 +20,24 @@ def fma(x: float, y: float, z: float) -> float:
     if has_single((x, y, z)):
         single: float = float32(_fma_single(*(float(float32(number)) for number in (x, y, z))))
         return single
+    return _fma_double()(x, y, z)
+
+
+@cache
+def _fma_double() -> Callable[[float, float, float], float]:
+    """C's, or where there is none to call, one that takes ten times as long."""
+    import ctypes
+
+    try:
+        found = ctypes.PyDLL(None).fma
+    except (AttributeError, OSError, TypeError):
+        return fma_by_fractions
+    found.restype, found.argtypes = ctypes.c_double, [ctypes.c_double] * 3
+    return found
+
+
+def fma_by_fractions(x: float, y: float, z: float) -> float:
+    """As `fma` of float64s."""
     if not (isfinite(x) and isfinite(y)):
         return x * y + z
     if not isfinite(z):
@@ -33,15 +53,16 @@ def fma(x: float, y: float, z: float) -> float:
 
 def _fma_single(x: float, y: float, z: float) -> float:
     """As `fma` of float32s. The product is exact in double; a sum that isn't is rounded to odd, so that rounding it
-    again, to a float32, does no harm (Boldo & Melquiond 2008)."""
-    from fractions import Fraction
-
+    again, to a float32, does no harm (Boldo & Melquiond 2008). What rounding the sum has lost is a double (Knuth, The
+    Art of Computer Programming 2, section 4.2.2)."""
     product = x * y
     total = product + z
-    if isfinite(total) and Fraction(total) != (exact := Fraction(product) + Fraction(z)):
+    if isfinite(total):
+        added = total - product
+        lost = (product - (total - added)) + (z - added)
         bits = as_bits(total)
-        if not bits & 1:
-            total = as_float(bits + (1 if (exact > Fraction(total)) == (total > 0.0) else -1))
+        if lost and not bits & 1:
+            total = as_float(bits + (1 if (lost > 0) == (total > 0.0) else -1))
     return total
 
 
