@@ -24,9 +24,7 @@ def judge_two(n, lanes, m):
         first = lanes.action[i] == 0
         m.p[0, i] = p
         m.p[1, i] = q
-        chance = p if first else q
-        m.chance[i] = chance
-        m.ratio[i] = chance / m.before[i]
+        m.chance[i] = p if first else q
         c = lanes.live[i] * (q if first else -p)
         m.c[0, i] = c
         m.c[1, i] = -c
@@ -54,13 +52,11 @@ def judge_many(n, lanes, m):
             m.p[b, i] = p
             m.chance[i] = p if lanes.action[i] == b else m.chance[i]
             m.c[b, i] = lanes.live[i] * ((1.0 if lanes.action[i] == b else 0.0) - p)
-    for i in range(n):
-        m.ratio[i] = m.chance[i] / m.before[i]
 
 
 @lane_kernel
 def judge_choices(n, lanes, m):
-    """From preferences ``m.h`` and actions: chance, ratio and score coefficients."""
+    """From preferences ``m.h`` and actions: chance and score coefficients."""
     if m.h.shape[0] == 2:
         judge_two(n, lanes, m)
     else:
@@ -69,7 +65,7 @@ def judge_choices(n, lanes, m):
 
 @lane_kernel
 def judge_reals(n, lanes, m):
-    """From the distribution and the numbers drawn, ``m.drawn``: chance, ratio and score coefficients."""
+    """From the distribution and the numbers drawn, ``m.drawn``: chance and score coefficients."""
     size = m.drawn.shape[0]
     for i in range(n):
         m.chance[i] = 0.0
@@ -80,8 +76,13 @@ def judge_reals(n, lanes, m):
             m.c[k, i] = lanes.live[i] * z * inverse
             m.c[size + k, i] = lanes.live[i] * (z * z - 1.0)
             m.chance[i] -= 0.5 * z * z + m.p[size + k, i]
+
+
+@lane_kernel
+def find_ratios(n, m):
+    """From the chances of now and then."""
     for i in range(n):
-        m.ratio[i] = exp(m.chance[i] - m.before[i])
+        m.ratio[i] = exp(m.chance[i] - m.before[i]) if m.drawn.shape[0] > 0 else m.chance[i] / m.before[i]
 
 
 @lane_kernel
