@@ -55,7 +55,8 @@ def make_trpo(settings: Settings) -> Trpo:
 
 
 def check(settings: Settings) -> None:
-    """Raise PgfastError without a bound, where v̂ of a last observation means nothing, and where nothing keeps the Fisher matrix from being singular."""
+    """Raise PgfastError without a bound, where nothing keeps the Fisher matrix from being singular, and where v̂ of a
+    last observation means nothing."""
     check_bootstrap(settings)
     if settings.max_kl == 0.0:
         raise PgfastError("max_kl is 0.0: with trpo it bounds every step and must be more than 0, such as 0.01.")
