@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pgfast.compiler import lane_kernel
 from pgfast.kernels.learner import end_batch, update
-from pgfast.kernels.passes import PLAYED, SCALE, SHIFT, note_moves, read_advantages
+from pgfast.kernels.passes import AHEAD, PLAYED, SCALE, SHIFT, fetch_turn, note_moves, read_advantages
 from pgfast.kernels.plan import BATCH_OVER, BROKEN, PASS_OVER
 from pgfast.kernels.statistics import COUNT, NORM
 from pgfast.policies.taken import find_ratios
@@ -41,6 +41,7 @@ class Clipping(NamedTuple):
         state = record.state[run]
         part = number % algorithm.minibatches
         for row in range(part, record.rows[task], algorithm.minibatches):
+            fetch_turn(record, task, row + AHEAD * algorithm.minibatches)
             n, page = record.widths[task, row], record.pages[task, row]
             recall(record, n, page, record.marks[task, row], w)
             read_advantages(n, page, w.memory)

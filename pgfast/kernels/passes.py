@@ -11,7 +11,7 @@ which that of standardised advantages follows. All later passes are the algorith
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import LANES, busy_routine, gather_kernel, lane_kernel, leaf, routine
+from pgfast.compiler import LANES, busy_routine, fetch_ahead, gather_kernel, lane_kernel, leaf, routine
 from pgfast.kernels.lanes import is_cut
 from pgfast.kernels.learner import EPISODES, UPDATES, note
 from pgfast.kernels.plan import BATCH_OVER
@@ -31,6 +31,7 @@ FIRST, SECOND = CREDITED, NORM  # columns of an account's statistics in which a 
 # rest is multiplied with; the others are the algorithm's
 PLAYED, STEPS, SHIFT, SCALE, OWN_STATE = range(5)
 STATES = 12
+AHEAD = 2  # turns by which memory is asked for early
 _TINY = 1e-8
 
 
@@ -66,6 +67,22 @@ def read_advantages(n, page, m):
     for i in range(n):
         m.target[i] = page[TARGET, i]
         m.before[i] = page[CHANCE, i]
+
+
+@leaf
+def fetch_page(pages, task, row, line):
+    """As `fetch_turn`; `line` numbers to a cache line."""
+    size = pages.shape[2] * pages.shape[3]
+    first = (task * pages.shape[1] + row) * size
+    for k in range(first, first + size, line):
+        fetch_ahead(pages, k)
+
+
+@leaf
+def fetch_turn(record, task, row):
+    """Have a turn brought from memory while those before it are gone over."""
+    fetch_page(record.pages, task, row, 8)
+    fetch_page(record.marks, task, row, 16)
 
 
 @leaf
@@ -106,6 +123,7 @@ def look_back(record, policy, algorithm, learner, accounts, w, task, run):
         m.advantage[i] = 0.0
         m.following[i] = 0.0
     for row in range(record.rows[task] - 1, -1, -1):
+        fetch_turn(record, task, row - AHEAD)
         left = take_back(record, task, row, left, m)
         n, page = record.widths[task, row], record.pages[task, row]
         recall(record, n, page, record.marks[task, row], w)

@@ -257,8 +257,10 @@ class Record(NamedTuple):
         m = w.memory
         for i in range(LANES):
             load(self, learner, w, i, run)
-        for rows in (m.g, m.s, m.bonus, m.gv):
-            zero(LANES, rows)
+        zero(LANES, m.g)
+        zero(LANES, m.s)
+        zero(LANES, m.bonus)
+        zero(LANES, m.gv)
         if self.vectors.shape[1] > 0:
             for r in range(m.u.shape[0]):
                 u = along(policy, self.vectors[run, DIRECTION], r)

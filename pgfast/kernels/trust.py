@@ -18,6 +18,7 @@ from pgfast.compiler import lane_kernel, leaf, routine
 from pgfast.kernels.fisher import share_within
 from pgfast.kernels.learner import begin_update, end_batch, span_everything, update_values
 from pgfast.kernels.passes import (
+    AHEAD,
     DIRECTION,
     FIRST,
     GRADIENT,
@@ -30,6 +31,7 @@ from pgfast.kernels.passes import (
     SHIFT,
     STEPS,
     X,
+    fetch_turn,
     note_moves,
     read_advantages,
 )
@@ -218,6 +220,7 @@ class Trust(NamedTuple):
         if stage == DONE:
             return
         for row in range(record.rows[task]):
+            fetch_turn(record, task, row + AHEAD)
             n, page = record.widths[task, row], record.pages[task, row]
             recall(record, n, page, record.marks[task, row], w)
             judge(policy, n, w, learner)

@@ -11,23 +11,29 @@ Shapes (…, L), L = LANES; n lanes are at work. Where ``lanes.live`` is 0 nothi
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import lane_kernel
+from pgfast.compiler import lane_kernel, leaf
 from pgfast.policies.softmax import finite, sigmoid_pair
 from pgfast.vmath import exp, log
+
+
+@leaf
+def judge_pair(i, difference, lanes, m):
+    """`judge_choices` of two actions in lane i, from the difference of their preferences."""
+    p, q = sigmoid_pair(difference)
+    first = lanes.action[i] == 0
+    m.p[0, i] = p
+    m.p[1, i] = q
+    m.chance[i] = p if first else q
+    c = lanes.live[i] * (q if first else -p)
+    m.c[0, i] = c
+    m.c[1, i] = -c
 
 
 @lane_kernel
 def judge_two(n, lanes, m):
     """`judge_choices` of two actions."""
     for i in range(n):
-        p, q = sigmoid_pair(m.h[0, i] - m.h[1, i])
-        first = lanes.action[i] == 0
-        m.p[0, i] = p
-        m.p[1, i] = q
-        m.chance[i] = p if first else q
-        c = lanes.live[i] * (q if first else -p)
-        m.c[0, i] = c
-        m.c[1, i] = -c
+        judge_pair(i, m.h[0, i] - m.h[1, i], lanes, m)
 
 
 @lane_kernel
