@@ -22,7 +22,7 @@ from pgfast.vmath import sqrt
 # rows of a page: 0 where nothing was done, 1, or 2 at an episode's end; the reward, once looked back at the advantage;
 # then the policy's own; and last, where it is gone over again, what v̂ should be and the action's chance at the time
 STATUS, CREDIT, OWN = range(3)
-TARGET, CHANCE = -2, -1
+TARGET, CHANCE = 2, 1  # places from the end
 ROW, SOURCE, GOAL = range(3)  # columns of `moves`
 X, RESIDUAL, DIRECTION, GRADIENT, OLD = range(5)  # of `vectors`
 VECTORS = 5
@@ -55,18 +55,20 @@ def settle_advantages(n, gamma, decay, m):
 @gather_kernel
 def write_advantages(n, page, m):
     """What later passes want to know of a turn that has been looked back on."""
+    target, chance = page.shape[0] - TARGET, page.shape[0] - CHANCE
     for i in range(n):
         page[CREDIT, i] = m.factor[i]
-        page[TARGET, i] = m.factor[i] + m.estimate[i]
-        page[CHANCE, i] = m.chance[i]
+        page[target, i] = m.factor[i] + m.estimate[i]
+        page[chance, i] = m.chance[i]
 
 
 @gather_kernel
 def read_advantages(n, page, m):
     """The rest of it."""
+    target, chance = page.shape[0] - TARGET, page.shape[0] - CHANCE
     for i in range(n):
-        m.target[i] = page[TARGET, i]
-        m.before[i] = page[CHANCE, i]
+        m.target[i] = page[target, i]
+        m.before[i] = page[chance, i]
 
 
 @leaf
