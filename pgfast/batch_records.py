@@ -10,6 +10,7 @@ from pgfast.algorithms.ppo import Ppo
 from pgfast.algorithms.trpo import Trpo
 from pgfast.compiler import LANES
 from pgfast.errors import PgfastError
+from pgfast.kernels.accounts import LINE
 from pgfast.kernels.clipping import Clipping
 from pgfast.kernels.passes import OWN, STATES, VECTORS
 from pgfast.kernels.records import Record, record_fields
@@ -18,7 +19,7 @@ from pgfast.kernels.table_records import TableRecord, table_record_fields
 from pgfast.kernels.trust import Trust
 from pgfast.models import Model
 from pgfast.policies.state_action import StateActionSoftmax
-from pgfast.room import memory, zeros
+from pgfast.room import check_room, memory, zeros
 
 METHODS = {Ppo: Clipping(), Trpo: Trust()}  # what is done in the passes of an algorithm
 
@@ -33,23 +34,24 @@ def recording_workspace(model: Model, like: Any, values: int) -> np.record:
     return model.lanes(like, record_fields(sizes, model.n_reals))
 
 
-def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int, capacity: int) -> Record:
-    """An empty record of so many tasks of `capacity` turns."""
+def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int, capacity: int, width: int) -> Record:
+    """An empty record of so many tasks of `capacity` turns of `width` lanes."""
     trusts = isinstance(algorithm, Trpo)
     dense = not (model.tabular or model.sparse)
     own = model.width if dense else 0
     values_at = OWN + own if dense and isinstance(model.policy, StateActionSoftmax) else 0
     drawn_at = OWN + own + (values if values_at else 0)
     old_at = drawn_at + model.n_reals if trusts and not model.tabular else 0
-    rows = drawn_at + model.n_reals + (model.n_coefficients if old_at else 0)
+    rows = drawn_at + model.n_reals + (model.n_coefficients if old_at else 0) + (2 if algorithm.passes > 1 else 0)
     marks = 1 if model.tabular else model.n_active + (0 if model.n_reals else 1)
-    check_memory(tasks * capacity, rows, marks)
+    width = -(-width // LINE) * LINE
+    check_memory(tasks * capacity * width, rows, marks)
     kind = TableRecord if model.tabular else SparseRecord if model.sparse else Record
     entries = model.n_rows if model.tabular and trusts else 0
     return kind(
         METHODS[type(algorithm)],
-        zeros((tasks, capacity, rows, LANES)),
-        zeros((tasks, capacity, marks, LANES), np.int32),
+        pages((tasks, capacity, rows, width), float),
+        pages((tasks, capacity, marks, width), np.int32),
         zeros(tasks, np.int64),
         zeros((tasks, capacity), np.int64),
         zeros((tasks, LANES + 1, 3), np.int64),
@@ -60,9 +62,17 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
     )  # fmt: skip
 
 
-def check_memory(pages: int, rows: int, marks: int) -> None:
-    """Raise PgfastError where so many pages of a record are more than the machine's memory."""
-    needed = pages * LANES * (8 * rows + 4 * marks)
+def pages(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Zeros in huge pages, which NumPy doesn't ask for when asked for zeros."""
+    check_room(shape, np.dtype(dtype).itemsize)
+    array = np.empty(shape, dtype)
+    array[:] = 0
+    return array
+
+
+def check_memory(steps: int, rows: int, marks: int) -> None:
+    """Raise PgfastError where a record of so many steps is more than the machine's memory."""
+    needed = steps * (8 * rows + 4 * marks)
     there = memory()
     if needed > there:
         raise PgfastError(
@@ -73,7 +83,7 @@ def check_memory(pages: int, rows: int, marks: int) -> None:
 
 def longer_record(record: Record) -> Record:
     """The same with room for twice as many turns."""
-    tasks, capacity, rows, _ = record.pages.shape
-    check_memory(2 * tasks * capacity, rows, record.marks.shape[2])
+    tasks, capacity, rows, width = record.pages.shape
+    check_memory(2 * tasks * capacity * width, rows, record.marks.shape[2])
     grown: Record = record.grown(0.0, 0)
     return grown

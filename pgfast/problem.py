@@ -52,19 +52,24 @@ class Problem:
 
     @property
     def passes(self) -> int:
-        """Over a batch, at most; where there are several it is written down."""
+        """Over a batch, at most."""
         return int(getattr(self.algorithm, "passes", 1))
+
+    @property
+    def written_down(self) -> bool:
+        """Is a batch written down, so that it can be gone over again?"""
+        return hasattr(self.algorithm, "passes")
 
     @property
     def by_batches(self) -> bool:
         """Has it no form in which lanes are runs?"""
-        return self.passes > 1 or not self.refinement.plain or self.model.n_scaled > 0
+        return self.written_down or not self.refinement.plain or self.model.n_scaled > 0
 
     @property
     def counts(self) -> bool:
         """Are the scores of a batch summed beside its gradient?"""
         more = self.algorithm.entropy != 0.0 or not self.refinement.plain
-        return bool(self.algorithm.leaves_one_out) or (self.model.tabular and more)
+        return bool(self.algorithm.leaves_one_out) or self.written_down or (self.model.tabular and more)
 
 
 def chooses_runs(problem: Problem, runs: int) -> bool:

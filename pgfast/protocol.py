@@ -75,7 +75,7 @@ tape_score = hook("tape_score")  # (policy, learner, run, memory, i, t, scale, e
 unfold = optional_hook("unfold", _row_itself)  # (policy, i, r, rows) -> what rows of gradient in lane i are by θ_r
 # (policy, rows, x, numbers): the change of θ, least in norm, that changes what lanes use by numbers[x], …
 lift = optional_hook("lift", _numbers_themselves)
-judge = hook("judge")  # (policy, n, w, learner): chances, ratios, scores and distributions of actions taken before
+judge = hook("judge")  # (policy, n, w, learner): chances, scores and distributions of actions taken before
 diverge = hook("diverge")  # (policy, n, m): KL of each lane's earlier distribution and this one
 along = hook("along")  # (policy, direction, r) -> row r of a direction of θ, as scores have rows
 
@@ -116,6 +116,8 @@ set_up = hook("set_up")  # (record, policy, learner, w, run): before a pass over
 keep = hook("keep")  # (record, n, page, marks, w): a turn is written down
 recall = hook("recall")  # (record, n, page, marks, w): and brought back
 look_up_values = hook("look_up_values")  # (record, n, learner, run, w): v̂
+look_up_last = hook("look_up_last")  # (record, n, learner, run, w): v̂ of what `see_values` has seen
+add_first = hook("add_first")  # (record, policy, algorithm, n, accounts, account, w): as add_up, each part by itself
 add_up = hook("add_up")  # (record, policy, algorithm, n, accounts, account, w): weighed scores, and errors of v̂
 find_slopes = hook("find_slopes")  # (record, policy, n, run, w): of log π along a direction
 compare = hook("compare")  # (record, policy, n, page, learner, run, w): KL of the distribution then and now
@@ -124,7 +126,6 @@ hand_in = hook("hand_in")  # (record, accounts, account, w): after a pass over a
 aim = hook("aim")  # (record, policy, learner, run, room): a new direction
 # what is done in its passes
 sum_up = hook("sum_up")  # (method, record, policy, algorithm, learner, accounts, w, task, run, number)
-set_out = hook("set_out")  # (method, record, policy, algorithm, learner, run)
 follow = hook(
     "follow"
 )  # (method, record, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number)

@@ -102,7 +102,7 @@ class Job:
         if self.by_runs:
             width = min(LANES, -(-tasks // self.threads))
             self.plan = self.plan._replace(width=width)
-        self.record = self._record() if self.problem.passes > 1 else None
+        self.record = self._record() if self.problem.written_down else None
         self.shared = None if self.by_runs else self._accounts(self.plan.runs * self._blocks())
 
     def _blocks(self) -> int:
@@ -170,7 +170,7 @@ class Job:
         if not self.learn:
             return make_accounts(count, 0, 0, counts=False, observed=2 * model.n_scaled)
         moments = problem.refinement.moments
-        marked = not problem.in_loop and moments == 0 and problem.passes == 1
+        marked = not problem.in_loop and moments == 0 and not problem.written_down
         lists = model.row > 0 and model.n_rows > LISTS_FROM and marked
         return make_accounts(
             count, model.n_rows, problem.values, problem.counts, model.row, lists, moments, 2 * model.n_scaled
@@ -181,7 +181,8 @@ class Job:
         problem, episodes = self.problem, -(-self.plan.block // self.plan.width)
         capacity = episodes * min(FIRST_TAPE, problem.traits.max_steps) + 2 * MOST_SHARING if self.learn else 1
         tasks = self.plan.runs * self._blocks()
-        return make_record(problem.model, problem.algorithm, problem.values, tasks, self.plan.runs, capacity)
+        width, runs = self.plan.width, self.plan.runs
+        return make_record(problem.model, problem.algorithm, problem.values, tasks, runs, capacity, width)
 
     def _worker(self) -> Worker:
         problem, model = self.problem, self.problem.model

@@ -7,9 +7,10 @@ import reference
 from reference_policies import Gaussian
 
 
-def advantages(rewards, values, gamma, lam):
-    """Â_t = Σ_l (γλ)ˡ δ_{t+l} (Schulman et al. 2016, equation 16), the sum written out."""
-    following = np.append(values[1:], 0.0)
+def advantages(rewards, values, gamma, lam, last=0.0):
+    """Â_t = Σ_l (γλ)ˡ δ_{t+l} (Schulman et al. 2016, equation 16), the sum written out; `last` is v̂ of what is observed
+    last."""
+    following = np.append(values[1:], last)
     deltas = np.asarray(rewards) + gamma * following - values
     return np.array([sum((gamma * lam) ** k * d for k, d in enumerate(deltas[t:])) for t in range(len(deltas))])
 
@@ -45,7 +46,8 @@ class Passes(reference.Trainer):
         s, out = self.settings, []
         for e in batch:
             values = np.array([self.weights @ v for v in e.v])
-            found = advantages(e.rewards, values, s.gamma, s.lam)
+            last = self.weights @ self.features.v(e.last, len(e)) if s.bootstrap and e.truncated else 0.0
+            found = advantages(e.rewards, values, s.gamma, s.lam, last)
             for t in range(len(e)):
                 before = log_chance(self.policy, e.x[t], self.theta, e.actions[t])
                 out.append((e.x[t], e.v[t], e.actions[t], before, found[t], found[t] + values[t], t))

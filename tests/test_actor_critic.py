@@ -152,7 +152,8 @@ def test_entries_of_a_sparse_trace_are_kept_while_they_count(decay):
 
 @pytest.mark.parametrize("lam", [0.9, 0.001])
 @pytest.mark.parametrize(
-    ("name", "algorithm"), [("two actions", "actor-critic-continuing"), ("tiles", "actor-critic"), ("tiled raft", "actor-critic")]
+    ("name", "algorithm"),
+    [("two actions", "actor-critic-continuing"), ("tiles", "actor-critic"), ("tiled raft", "actor-critic")],
 )
 def test_rows_are_brought_up_to_date_however_seldom(name, algorithm, lam, monkeypatch):
     """Within an episode, too, and rows that are not active for long are dropped."""

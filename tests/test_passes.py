@@ -17,7 +17,7 @@ CHOICES = {"baseline": "value", "lam": 0.8, "batch": 17, "episodes": 17, "runs":
 PPO = {**CHOICES, "algorithm": "ppo", "epochs": 2, "entropy": 0.1}
 TRPO = {**CHOICES, "algorithm": "trpo", "damping": 0.05, "cg_iterations": 14}
 NATURAL = {**CHOICES, "algorithm": "natural", "solver": "passes", "lam": 1.0, "damping": 0.05, "cg_iterations": 14}
-CARTPOLE = {"batch": 200, "episodes": 600}  # several blocks
+CARTPOLE = {"batch": 200, "episodes": 600, "bootstrap": True}  # several blocks
 
 
 def make(problem, choices, **changes):
@@ -40,13 +40,13 @@ def trained(kind, engine):
     ("problem", "changes"),
     [
         ("linear", {"minibatches": 3, "optimizer": "adam"}),
-        ("linear", {"episodes": 38, "normalise_advantages": False, "epochs": 1}),
-        ("features", {}),
-        ("tabular", {"episodes": 38}),
+        ("linear", {"episodes": 38, "normalise_advantages": False, "epochs": 1, "bootstrap": True}),
+        ("features", {"episodes": 34, "bootstrap": True}),
+        ("tabular", {"episodes": 38, "bootstrap": True}),
         ("escort", {}),
         ("raft", {}),
         ("squashed", {}),
-        ("tiles", {}),
+        ("tiles", {"episodes": 34, "bootstrap": True}),
         ("tiled raft", {"lr": 0.001}),
     ],
 )
@@ -64,7 +64,7 @@ def test_ppo_is_the_reference(uncompiled, problem, changes):
     ("problem", "changes"),
     [
         ("linear", {}),
-        ("tabular", {"episodes": 38}),
+        ("tabular", {"episodes": 38, "bootstrap": True}),
         ("escort", {"max_kl": 0.3}),  # halved steps
         ("glider", {}),
         ("tiled raft", {"normalise_advantages": False, "damping": 3.0}),
@@ -162,7 +162,9 @@ def natural_direction(mdp, gamma):
 
 @pytest.mark.parametrize("choices", [PPO, TRPO], ids=["ppo", "trpo"])
 def test_compiled_and_uncompiled_passes_agree_bit_for_bit(choices, monkeypatch):
-    settings = {"episodes": 30, "lr": 0.02, "cg_iterations": 4} if choices is TRPO else {"episodes": 30, "lr": 0.02}
+    settings = {"episodes": 30, "lr": 0.02, "bootstrap": True, "max_steps": 20}
+    if choices is TRPO:
+        settings["cg_iterations"] = 4
     compiled = make("cartpole", choices, **settings)
     compiled.learn(threads=1)
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)

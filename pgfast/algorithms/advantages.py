@@ -80,6 +80,14 @@ def make_advantages(settings: Settings, reinforce: Any) -> Advantages:
     return Advantages(**{**reinforce._asdict(), **more})
 
 
+def check_bootstrap(settings: Settings) -> None:
+    """Raise PgfastError where v̂ of a last observation means nothing."""
+    if settings.bootstrap and settings.policy == "timed":
+        raise PgfastError(
+            "bootstrap is on, but a timed policy knows when time is over, and nothing is paid after that: leave it out."
+        )
+
+
 def check_advantages(settings: Settings) -> None:
     """Raise PgfastError for settings that don't go together."""
     if settings.n_steps is not None and settings.lam != 1.0:
@@ -94,10 +102,7 @@ def check_advantages(settings: Settings) -> None:
                 f"{name} is {getattr(settings, name)}, which takes a learned v̂, and baseline is {settings.baseline!r}: "
                 f"choose 'value', or leave {name} out."
             )
-    if settings.bootstrap and settings.policy == "timed":
-        raise PgfastError(
-            "bootstrap is on, but a timed policy knows when time is over, and nothing is paid after that: leave it out."
-        )
+    check_bootstrap(settings)
     if settings.soft and settings.entropy == 0.0:
         raise PgfastError("soft is on and entropy 0, so that nothing is paid: give entropy, or leave soft out.")
     for name, other in (("returns", "to-go"), ("in_loop", False)):

@@ -27,7 +27,7 @@ def make_natural(settings: Settings) -> Any:
     """The kernel's form of the user's choices."""
     if settings.solver != PASSES:
         return make_reinforce(settings)
-    return make_trpo(settings)._replace(normalises=0, trials=0, passes=3 + settings.cg_iterations)
+    return make_trpo(settings)._replace(normalises=0, trials=0, passes=1 + settings.cg_iterations)
 
 
 def check(settings: Settings) -> None:

@@ -9,7 +9,8 @@ v̂_old(S_t) − v̂(S_t))². The A_t are advantages by GAE(λ) (Schulman, Morit
 
     A_t = Σ_l (γλ)ˡ δ_{t+l},   δ_t = R_{t+1} + γ v̂(S_{t+1}) − v̂(S_t),
 
-with v̂ = 0 after an episode's last step; normalised, their mean over the batch is 0 and their standard deviation 1.
+with v̂ = 0 after an episode's last step; where `bootstrap` is on and the time limit ended it, v̂ of what is observed
+last. Normalised, their mean over the batch is 0 and their standard deviation 1.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgfast.algorithms.advantages import check_bootstrap
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.several import FIXED
 from pgfast.settings import Settings
@@ -31,7 +33,8 @@ class Ppo(NamedTuple):
     clip: float  # ε
     minibatches: int
     normalises: int
-    passes: int  # over a batch: one plays it, one looks back
+    bootstrap: int
+    passes: int  # over a batch: one plays it and makes the first step
     in_loop: int = 0
     fits_value: int = 1
     leaves_one_out: int = 0
@@ -45,7 +48,7 @@ def make_ppo(settings: Settings) -> Ppo:
     """The kernel's form of the user's choices."""
     return Ppo(
         settings.gamma, settings.lam, settings.entropy, settings.clip, settings.minibatches,
-        int(settings.normalise_advantages), 2 + settings.epochs * settings.minibatches,
+        int(settings.normalise_advantages), int(settings.bootstrap), settings.epochs * settings.minibatches,
     )  # fmt: skip
 
 
@@ -54,7 +57,8 @@ PPO = Algorithm(
     "Schulman et al. 2017",
     make_ppo,
     defaults={"baseline": "value", "lam": 0.95, "epochs": 4},
-    own=("lam", "clip", "epochs", "minibatches", "normalise_advantages"),
+    own=("lam", "bootstrap", "clip", "epochs", "minibatches", "normalise_advantages"),
     fixed=FIXED,
+    check=check_bootstrap,
     estimates=False,
 )

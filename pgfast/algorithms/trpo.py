@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgfast.algorithms.advantages import check_bootstrap
 from pgfast.algorithms.algorithm import Algorithm
 from pgfast.algorithms.several import FIXED
 from pgfast.errors import PgfastError
@@ -32,8 +33,10 @@ class Trpo(NamedTuple):
     cg_iterations: int
     trials: int
     normalises: int
-    passes: int  # over a batch: one plays it, one looks back, one is for g
+    bootstrap: int
+    passes: int  # over a batch: one plays it and finds g
     entropy: float = 0.0
+    minibatches: int = 1
     in_loop: int = 0
     fits_value: int = 1
     leaves_one_out: int = 0
@@ -47,12 +50,14 @@ def make_trpo(settings: Settings) -> Trpo:
     """The kernel's form of the user's choices."""
     return Trpo(
         settings.gamma, settings.lam, settings.max_kl, settings.damping, settings.cg_iterations, TRIALS,
-        int(settings.normalise_advantages), 3 + settings.cg_iterations + TRIALS,
+        int(settings.normalise_advantages), int(settings.bootstrap), 1 + settings.cg_iterations + TRIALS,
     )  # fmt: skip
 
 
 def check(settings: Settings) -> None:
-    """Raise PgfastError without a bound, and where nothing keeps the Fisher matrix from being singular."""
+    """Raise PgfastError without a bound, where nothing keeps the Fisher matrix from being singular, and where v̂ of a
+    last observation means nothing."""
+    check_bootstrap(settings)
     if settings.max_kl == 0.0:
         raise PgfastError("max_kl is 0.0: with trpo it bounds every step and must be more than 0, such as 0.01.")
     check_damping(settings)
@@ -72,7 +77,7 @@ TRPO = Algorithm(
     "Schulman et al. 2015",
     make_trpo,
     defaults={"baseline": "value", "entropy": 0.0, "lam": 0.95, "damping": 1e-3, "max_kl": 0.01},
-    own=("lam", "max_kl", "damping", "cg_iterations", "normalise_advantages"),
+    own=("lam", "bootstrap", "max_kl", "damping", "cg_iterations", "normalise_advantages"),
     fixed={**FIXED, "entropy": (0.0, "the surrogate has no bonus")},
     check=check,
     estimates=False,

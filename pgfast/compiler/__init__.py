@@ -11,6 +11,7 @@ import sys
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from pgfast.compiler.bits import as_bits, as_float, as_single, fma, highest_bit
 from pgfast.compiler.columns import LANES, load_column, store_column
+from pgfast.compiler.fetching import fetch_ahead
 from pgfast.compiler.kernel import Kernel, Preparation, compiled, kernel
 from pgfast.compiler.precision import short, wide
 from pgfast.compiler.references import (
@@ -55,6 +56,7 @@ __all__ = [
     "compiled",
     "compiled_as",
     "compiled_functions",
+    "fetch_ahead",
     "fma",
     "gather_kernel",
     "global_names",

@@ -16,6 +16,7 @@ from numba.extending import intrinsic, overload
 from pgfast.compiler.atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from pgfast.compiler.bits import as_bits, as_float, as_single, fma, highest_bit
 from pgfast.compiler.columns import LANES, load_column, store_column
+from pgfast.compiler.fetching import fetch_ahead
 from pgfast.compiler.precision import short, wide
 from pgfast.compiler.specialise import twin
 
@@ -146,7 +147,7 @@ def _store_column(typingctx: Any, floats: Any, ints: Any, lane: Any, value: Any,
     return types.void(floats, ints, types.int64, value, like), codegen
 
 
-# ---- counters shared by threads
+# ---- counters shared by threads, and memory
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -180,6 +181,19 @@ def _atomic_store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
+def _fetch_ahead(typingctx: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.bitcast(_address(context, builder, signature, args), cgutils.voidptr_t)
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(function, [place, word(0), word(3), word(1)])  # to read, to be kept, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
+
+
+@intrinsic
 def _yield(typingctx: Any) -> Any:
     symbol = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 
@@ -205,5 +219,6 @@ for function, instruction in (
     (atomic_load, _atomic_load),
     (atomic_store, _atomic_store),
     (yield_processor, _yield),
+    (fetch_ahead, _fetch_ahead),
 ):
     twin(function, instruction)

@@ -182,6 +182,11 @@ def nothing_to_open(memory, task):
 
 
 @routine
+def nothing_to_close(memory, policy, algorithm, learner, accounts, w, task, run):
+    """They have summed up what there is to it."""
+
+
+@routine
 def nothing_to_go_over(memory, policy, algorithm, learner, accounts, w, task, run, number):
     """A batch that isn't written down is played, and that is all."""
 
@@ -198,6 +203,7 @@ def update_once(memory, policy, algorithm, optimisation, plan, learner, accounts
 
 
 open_task = optional_hook("open_task", nothing_to_open)
+close_task = optional_hook("close_task", nothing_to_close)
 go_over = optional_hook("go_over", nothing_to_go_over)
 conclude = optional_hook("conclude", update_once)
 
@@ -220,9 +226,11 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, mem
     """A block is done; when it is the last of its phase, conclude the pass of every run, and open another or the next
     batch to all threads. A run whose θ would stop being finite fails, and keeps its last good θ; after the last of them
     there is no next batch."""
-    phase = w.lanes.control[PHASE]
+    phase, task = w.lanes.control[PHASE], w.lanes.control[TASK]
     w.lanes.control[TASK] = -1
     _, _, blocks = blocks_of_phase(plan, phase)
+    if plan.learn == 1 and phase % plan.passes == 0:
+        close_task(memory, policy, algorithm, learner, accounts, w, task, task // blocks)
     if atomic_add(team, DONE, 1) + 1 < blocks * plan.runs:
         return
     batch, number = phase // plan.passes, phase % plan.passes

@@ -4,7 +4,8 @@ With r_t = π(A_t|S_t; θ) / π(A_t|S_t; θ_old), θ goes up Σ_t min(r_t A_t, c
 is r_t A_t ∇ log π(A_t|S_t; θ), or 0 where r_t has already gone further than ε in the direction in which A_t would have
 it go.
 
-A pass is an update by every M-th turn of each block: M of them are an epoch.
+A pass is an update by every M-th turn of each block: M of them are an epoch. Before the first every ratio is 1: its
+gradient is summed up when the block has been played.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -14,12 +15,11 @@ from typing import NamedTuple
 
 from pgfast.compiler import lane_kernel
 from pgfast.kernels.learner import end_batch, update
-from pgfast.kernels.passes import PLAYED, SCALE, SHIFT, note_moves
+from pgfast.kernels.passes import AHEAD, PLAYED, SCALE, SHIFT, fetch_turn, note_moves, read_advantages
 from pgfast.kernels.plan import BATCH_OVER, BROKEN, PASS_OVER
 from pgfast.kernels.statistics import COUNT, NORM
+from pgfast.policies.taken import find_ratios
 from pgfast.protocol import add_up, hand_in, judge, look_up_values, recall
-
-FIRST_UPDATE = 2  # the pass of it
 
 
 @lane_kernel
@@ -36,17 +36,17 @@ def clip_ratios(n, clip, shift, scale, m):
 class Clipping(NamedTuple):
     """What PPO does in its passes."""
 
-    def set_out(self, record, policy, algorithm, learner, run):
-        """Nothing to prepare."""
-
     def sum_up(self, record, policy, algorithm, learner, accounts, w, task, run, number):
         """The surrogate's gradient over one of M parts of a block."""
         state = record.state[run]
-        part = (number - FIRST_UPDATE) % algorithm.minibatches
+        part = number % algorithm.minibatches
         for row in range(part, record.rows[task], algorithm.minibatches):
+            fetch_turn(record, task, row + AHEAD * algorithm.minibatches)
             n, page = record.widths[task, row], record.pages[task, row]
             recall(record, n, page, record.marks[task, row], w)
+            read_advantages(n, page, w.memory)
             judge(policy, n, w, learner)
+            find_ratios(n, w.memory)
             look_up_values(record, n, learner, run, w)
             clip_ratios(n, algorithm.clip, state[SHIFT], state[SCALE], w.memory)
             add_up(record, policy, algorithm, n, accounts, task, w)
@@ -56,7 +56,7 @@ class Clipping(NamedTuple):
         """An update, as of a batch of an M-th of the episodes; together they learn from as many as were played."""
         sums, at, played = accounts.sums, accounts.stats_at, record.state[run, PLAYED]
         sums[a, at + COUNT] = played / algorithm.minibatches
-        end_batch(learner, run, played / (plan.passes - FIRST_UPDATE) - sums[a, at + COUNT])
+        end_batch(learner, run, played / plan.passes - sums[a, at + COUNT])
         if not update(policy, algorithm, optimisation, learner, accounts, a, run, room):
             return BROKEN
         note_moves(plan, learner, run, sums[a, at + NORM])

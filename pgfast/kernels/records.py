@@ -15,9 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.compiler import LANES, fma, gather_kernel, lane_kernel, leaf
-from pgfast.kernels.lanes import ACTIVE, CHANGED, DOUBLE, MOST_SHARING, RUNNING, TASK, Field, settle
+from pgfast.kernels.lanes import ACTIVE, CHANGED, DOUBLE, MOST_SHARING, RUNNING, TASK, Field, settle, some_cut
 from pgfast.kernels.passes import (
-    CHANCE,
     CREDIT,
     DIRECTION,
     GOAL,
@@ -25,15 +24,15 @@ from pgfast.kernels.passes import (
     ROW,
     SOURCE,
     STATUS,
-    TARGET,
     conclude_pass,
     go_over_block,
+    look_back,
+    pay_last,
 )
 from pgfast.kernels.tapes import longer
 from pgfast.kernels.traces import Sizes, add_scores, inner, preference_fields, zero
-from pgfast.policies.linear import copy_rows
-from pgfast.policies.softmax import fit
-from pgfast.protocol import along, diverge, keep, load, score, weigh_entropy
+from pgfast.policies.softmax import SMALL, fit
+from pgfast.protocol import along, diverge, keep, load, look_up_last, score, see_values, weigh_entropy
 
 
 def pass_fields(coefficients: int, n_reals: int) -> list[Field]:
@@ -62,7 +61,8 @@ def pass_fields(coefficients: int, n_reals: int) -> list[Field]:
 
 def record_fields(sizes: Sizes, n_reals: int) -> list[Field]:
     """All of a linear policy's."""
-    own = {"q": sizes.coefficients, "g": sizes.rows, "gv": sizes.values, "weights": sizes.values, "u": sizes.rows}
+    scores = dict.fromkeys(("g", "s", "bonus", "u"), sizes.rows)  # gradient, with its parts; a direction
+    own = {"q": sizes.coefficients, **scores, "gv": sizes.values, "weights": sizes.values}
     rows: list[Field] = [(name, "f8", (count, LANES)) for name, count in own.items()]
     return [*preference_fields(sizes, DOUBLE), *rows, *pass_fields(sizes.coefficients, n_reals)]
 
@@ -102,33 +102,39 @@ def read_turn(n, page, lanes, m):
         lanes.weight[i] = counts
         m.status[i] = status
         m.credit[i] = page[CREDIT, i]
-        m.target[i] = page[TARGET, i]
-        m.before[i] = page[CHANCE, i]
 
 
 @lane_kernel
-def weigh_coefficients(n, factor, c, q):
-    """q[b] = factor · c[b]."""
-    for b in range(c.shape[0]):
+def add_weighed(n, policy, factor, m, g):
+    """g += factor · ∇ log π; g (R, L)."""
+    if g.shape[0] <= SMALL:
         for i in range(n):
-            q[b, i] = factor[i] * c[b, i]
+            for r in range(g.shape[0]):
+                g[r, i] = fma(factor[i], score(policy, i, r, m.c, m), g[r, i])
+    else:
+        for r in range(g.shape[0]):
+            for i in range(n):
+                g[r, i] = fma(factor[i], score(policy, i, r, m.c, m), g[r, i])
 
 
 @leaf
-def weigh(policy, algorithm, n, w):
-    """Coefficients of factor · ∇ log π, and of an entropy bonus."""
-    m = w.memory
-    weigh_coefficients(n, m.factor, m.c, m.q)
-    if algorithm.entropy != 0.0:
-        weigh_entropy(policy, n, algorithm.entropy, w.lanes, m)
+def weigh_bonus(policy, scale, n, w):
+    """Coefficients of scale · ∇H."""
+    zero(n, w.memory.q)
+    weigh_entropy(policy, n, scale, w.lanes, w.memory)
 
 
 @lane_kernel
 def add_errors(n, x, error, g):
     """g += error · x; x, g (V, L)."""
-    for k in range(g.shape[0]):
+    if g.shape[0] <= SMALL:
         for i in range(n):
-            g[k, i] = fma(error[i], x[k, i], g[k, i])
+            for k in range(g.shape[0]):
+                g[k, i] = fma(error[i], x[k, i], g[k, i])
+    else:
+        for k in range(g.shape[0]):
+            for i in range(n):
+                g[k, i] = fma(error[i], x[k, i], g[k, i])
 
 
 @lane_kernel
@@ -139,6 +145,14 @@ def add_slopes(n, policy, m):
     for r in range(m.u.shape[0]):
         for i in range(n):
             m.factor[i] = fma(score(policy, i, r, m.c, m), m.u[r, i], m.factor[i])
+
+
+@leaf
+def add_lanes(rows, sums, first):
+    """Rows (…, L) of all lanes, one after the other, to sums[first], …"""
+    for r in range(rows.shape[0]):
+        for i in range(LANES):
+            sums[first + r] += rows[r, i]
 
 
 @leaf
@@ -156,8 +170,8 @@ class Record(NamedTuple):
     """What is remembered of a batch, and how far its passes have come."""
 
     method: Any  # what is done in them
-    pages: Any  # float64 (N, T, OWN + own rows, L)
-    marks: Any  # int32 (N, T, whole numbers of a step, L)
+    pages: Any  # float64 (N, T, OWN + own rows, W), W lanes of a block, and what fills a vector register
+    marks: Any  # int32 (N, T, whole numbers of a step, W)
     rows: Any  # int64 (N,): turns written down
     widths: Any  # int64 (N, T): lanes at work
     moves: Any  # int64 (N, L + 1, 3): how many; then the turn at which a lane took another's place, and both
@@ -214,6 +228,18 @@ class Record(NamedTuple):
             w.memory.weights[k, target] = w.memory.weights[k, source]
         note_lane_move(self, w, source, target)
 
+    def look_ahead(self, env, like, policy, algorithm, n, w, learner):
+        """What follows the last step of a truncated episode is worth v̂ of what is observed there."""
+        if algorithm.bootstrap == 1 and some_cut(n, w.lanes) != 0:
+            task = w.lanes.control[TASK]
+            see_values(policy, env, like, n, w)
+            look_up_last(self, n, learner, w.lanes.run[0], w)
+            pay_last(n, algorithm.gamma, self.pages[task, self.rows[task] - 1], w.lanes, w.memory)
+
+    def close_task(self, policy, algorithm, learner, accounts, w, task, run):
+        """A block has been played."""
+        look_back(self, policy, algorithm, learner, accounts, w, task, run)
+
     def go_over(self, policy, algorithm, learner, accounts, w, task, run, number):
         go_over_block(self, policy, algorithm, learner, accounts, w, task, run, number)
 
@@ -232,6 +258,8 @@ class Record(NamedTuple):
         for i in range(LANES):
             load(self, learner, w, i, run)
         zero(LANES, m.g)
+        zero(LANES, m.s)
+        zero(LANES, m.bonus)
         zero(LANES, m.gv)
         if self.vectors.shape[1] > 0:
             for r in range(m.u.shape[0]):
@@ -258,8 +286,6 @@ class Record(NamedTuple):
         read_rows(n, page, OWN, m.x)
         if self.values_at > 0:
             read_rows(n, page, self.values_at, m.v)
-        else:
-            copy_rows(n, m.x, m.v)
         read_rows(n, page, self.drawn_at, m.drawn)
         for k in range(marks.shape[0]):
             for i in range(n):
@@ -267,14 +293,40 @@ class Record(NamedTuple):
 
     def look_up_values(self, n, learner, run, w):
         """v̂ of n lanes."""
+        m = w.memory
+        if self.values_at > 0:
+            inner(n, m.weights, m.v, m.estimate)
+        else:
+            inner(n, m.weights, m.x, m.estimate)
+
+    def look_up_last(self, n, learner, run, w):
+        """v̂ of what has been seen for it."""
         inner(n, w.memory.weights, w.memory.v, w.memory.estimate)
 
-    def add_up(self, policy, algorithm, n, accounts, account, w):
-        """factor · ∇ log π, what an entropy bonus adds, and error · ∇v̂."""
+    def add_first(self, policy, algorithm, n, accounts, account, w):
+        """factor · ∇ log π, ∇ log π, what an entropy bonus adds, and error · ∇v̂."""
         m = w.memory
-        weigh(policy, algorithm, n, w)
-        add_scores(n, policy, m.q, m, m.g)
-        add_errors(n, m.v, m.error, m.gv)
+        add_weighed(n, policy, m.factor, m, m.g)
+        add_scores(n, policy, m.c, m, m.s)
+        if algorithm.entropy != 0.0:
+            weigh_bonus(policy, algorithm.entropy, n, w)
+            add_scores(n, policy, m.q, m, m.bonus)
+        if self.values_at > 0:
+            add_errors(n, m.v, m.error, m.gv)
+        else:
+            add_errors(n, m.x, m.error, m.gv)
+
+    def add_up(self, policy, algorithm, n, accounts, account, w):
+        """factor · ∇ log π with what an entropy bonus adds, and error · ∇v̂."""
+        m = w.memory
+        add_weighed(n, policy, m.factor, m, m.g)
+        if algorithm.entropy != 0.0:
+            weigh_bonus(policy, algorithm.entropy, n, w)
+            add_scores(n, policy, m.q, m, m.g)
+        if self.values_at > 0:
+            add_errors(n, m.v, m.error, m.gv)
+        else:
+            add_errors(n, m.x, m.error, m.gv)
 
     def find_slopes(self, policy, n, run, w):
         """How steeply log π rises along the direction."""
@@ -292,13 +344,11 @@ class Record(NamedTuple):
 
     def hand_in(self, accounts, account, w):
         """Sums of all lanes to the block's account, in order."""
-        m = w.memory
-        for r in range(m.g.shape[0]):
-            for i in range(LANES):
-                accounts.sums[account, r] += m.g[r, i]
-        for k in range(m.gv.shape[0]):
-            for i in range(LANES):
-                accounts.sums[account, accounts.value_at + k] += m.gv[k, i]
+        m, sums = w.memory, accounts.sums[account]
+        add_lanes(m.g, sums, 0)
+        add_lanes(m.s, sums, accounts.scores_at)
+        add_lanes(m.bonus, sums, accounts.returns_at)
+        add_lanes(m.gv, sums, accounts.value_at)
 
     def aim(self, policy, learner, run, room):
         """Nothing: every block turns a direction of θ into one of its rows."""

@@ -11,10 +11,10 @@ import numpy as np
 from pgfast.compiler import LANES, fma, gather_kernel, leaf
 from pgfast.kernels.lanes import Field
 from pgfast.kernels.passes import DIRECTION
-from pgfast.kernels.records import Record, note_lane_move, pass_fields, read_rows, read_turn, weigh, write_rows
+from pgfast.kernels.records import Record, note_lane_move, pass_fields, read_rows, read_turn, weigh_bonus, write_rows
 from pgfast.kernels.sparse import load_sparse_lane, move_sparse_lane, sparse_fields
 from pgfast.kernels.traces import Sizes
-from pgfast.protocol import along
+from pgfast.protocol import along, look_up_values
 
 
 def sparse_record_fields(sizes: Sizes, n_active: int, n_reals: int) -> list[Field]:
@@ -33,15 +33,31 @@ def sum_values(n, first, table, m):
 
 
 @leaf
-def add_to_rows(i, width, tail, m, sums):
-    """Coefficients ``m.q`` of lane i to the rows of its active features; those after the first `width` to the row at
-    `tail`."""
+def add_to_rows(record, i, scale, coefficients, first, accounts, m, sums):
+    """scale · coefficients (C, L) of lane i to the rows of its active features in the block of sums at `first`; those
+    after a row's width to the row that every step touches."""
     for k in range(m.active.shape[0]):
-        first = m.active[k, i] * width
-        for b in range(width):
-            sums[first + b] += m.q[b, i]
-    for b in range(width, m.q.shape[0]):
-        sums[tail + b - width] += m.q[b, i]
+        row = first + m.active[k, i] * record.width
+        for b in range(record.width):
+            sums[row + b] += scale * coefficients[b, i]
+    tail = first + accounts.value_at - coefficients.shape[0]
+    for b in range(record.width, coefficients.shape[0]):
+        sums[tail + b] += scale * coefficients[b, i]
+
+
+@leaf
+def add_turn(record, policy, algorithm, n, accounts, account, bonus_at, w):
+    """factor · ∇ log π and error · ∇v̂; an entropy bonus to the block of sums at `bonus_at`."""
+    m, sums = w.memory, accounts.sums[account]
+    if algorithm.entropy != 0.0:
+        weigh_bonus(policy, algorithm.entropy, n, w)
+    for i in range(n):
+        if m.status[i] > 0.0:
+            add_to_rows(record, i, m.factor[i], m.c, 0, accounts, m, sums)
+            if algorithm.entropy != 0.0:
+                add_to_rows(record, i, 1.0, m.q, bonus_at, accounts, m, sums)
+            for k in range(m.active.shape[0]):
+                sums[accounts.value_at + m.active[k, i]] += m.error[i]
 
 
 class SparseRecord(Record):
@@ -87,16 +103,22 @@ class SparseRecord(Record):
         """v̂ of n lanes."""
         sum_values(n, run * learner.runs.shape[1] + learner.weights_at, learner.flat, w.memory)
 
+    def look_up_last(self, n, learner, run, w):
+        """The same: what has been seen is what is active."""
+        look_up_values(self, n, learner, run, w)
+
+    def add_first(self, policy, algorithm, n, accounts, account, w):
+        """As of `Record`, to the rows of θ that are active."""
+        m = w.memory
+        add_turn(self, policy, algorithm, n, accounts, account, accounts.returns_at, w)
+        if algorithm.normalises == 1:
+            for i in range(n):
+                if m.status[i] > 0.0:
+                    add_to_rows(self, i, 1.0, m.c, accounts.scores_at, accounts, m, accounts.sums[account])
+
     def add_up(self, policy, algorithm, n, accounts, account, w):
         """As of `Record`, to the rows of θ that are active."""
-        m, sums = w.memory, accounts.sums[account]
-        weigh(policy, algorithm, n, w)
-        tail = accounts.value_at - m.q.shape[0] + self.width
-        for i in range(n):
-            if m.status[i] > 0.0:
-                add_to_rows(i, self.width, tail, m, sums)
-                for k in range(m.active.shape[0]):
-                    sums[accounts.value_at + m.active[k, i]] += m.error[i]
+        add_turn(self, policy, algorithm, n, accounts, account, 0, w)
 
     def find_slopes(self, policy, n, run, w):
         """As of `Record`; a direction has the rows that θ has."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgfast.compiler import LANES, fma, gather_kernel
+from pgfast.compiler import LANES, fma, gather_kernel, leaf
 from pgfast.kernels.lanes import Field
 from pgfast.kernels.passes import DIRECTION
 from pgfast.kernels.records import Record, note_lane_move, pass_fields, read_turn
@@ -38,6 +38,25 @@ def read_values(n, first, width, table, m):
     """v̂ = w[s]; w begins at table[first]."""
     for i in range(n):
         m.estimate[i] = table[np.uint64(first + m.index[i] // width)]
+
+
+@gather_kernel
+def read_seen_values(n, first, table, m):
+    """As `read_values`, of the row that each lane has seen."""
+    for i in range(n):
+        m.estimate[i] = table[np.uint64(first + m.seen[i])]
+
+
+@leaf
+def add_visits(n, width, visits_at, value_at, m, sums):
+    """factor to C, error to v̂'s, and one visit, unless `visits_at` is negative."""
+    for i in range(n):
+        if m.status[i] > 0.0:
+            index = m.index[i]
+            sums[index] += m.factor[i]
+            sums[value_at + index // width] += m.error[i]
+            if visits_at >= 0:
+                sums[visits_at + index] += 1.0
 
 
 class TableRecord(Record):
@@ -72,16 +91,18 @@ class TableRecord(Record):
         """v̂ of n lanes."""
         read_values(n, run * learner.runs.shape[1] + learner.weights_at, self.width, learner.flat, w.memory)
 
+    def look_up_last(self, n, learner, run, w):
+        """v̂ of the rows that have been seen."""
+        read_seen_values(n, run * learner.runs.shape[1] + learner.weights_at, learner.flat, w.memory)
+
+    def add_first(self, policy, algorithm, n, accounts, account, w):
+        """As `add_up`, with all visits."""
+        add_visits(n, self.width, accounts.scores_at, accounts.value_at, w.memory, accounts.sums[account])
+
     def add_up(self, policy, algorithm, n, accounts, account, w):
         """C, visits that an entropy bonus weighs, and errors of v̂."""
-        m, sums = w.memory, accounts.sums[account]
-        for i in range(n):
-            if m.status[i] > 0.0:
-                index = m.index[i]
-                sums[index] += m.factor[i]
-                sums[accounts.value_at + index // self.width] += m.error[i]
-                if accounts.counts == 1:
-                    sums[accounts.scores_at + index] += 1.0
+        visits_at = accounts.scores_at if algorithm.entropy != 0.0 else -1
+        add_visits(n, self.width, visits_at, accounts.value_at, w.memory, accounts.sums[account])
 
     def find_slopes(self, policy, n, run, w):
         """How steeply log π rises along the direction."""

@@ -18,6 +18,7 @@ from pgfast.compiler import lane_kernel, leaf, routine
 from pgfast.kernels.fisher import share_within
 from pgfast.kernels.learner import begin_update, end_batch, span_everything, update_values
 from pgfast.kernels.passes import (
+    AHEAD,
     DIRECTION,
     FIRST,
     GRADIENT,
@@ -30,27 +31,21 @@ from pgfast.kernels.passes import (
     SHIFT,
     STEPS,
     X,
+    fetch_turn,
     note_moves,
+    read_advantages,
 )
 from pgfast.kernels.plan import BATCH_OVER, BROKEN, PASS_OVER
 from pgfast.kernels.statistics import COUNT
-from pgfast.protocol import add_up, aim, compare, expand, find_slopes, hand_in, judge, look_up_values, prepare, recall
+from pgfast.policies.taken import find_ratios
+from pgfast.protocol import add_up, aim, compare, expand, find_slopes, hand_in, judge, prepare, recall
 from pgfast.vmath import sqrt
 
-SLOPE, CURVATURE, SEARCH, DONE = range(4)  # stages
+CURVATURE, SEARCH, DONE = range(3)  # stages
 # columns of a record's `state`: the stage, its products or trials so far, |residual|², the share of x that is tried,
 # and of the last trial the gain and the divergence
 STAGE, COUNTED, SQUARE, SHARE, GAIN, DIVERGED = range(OWN_STATE, OWN_STATE + 6)
 _SOLVED = 1e-20  # of |residual|² / |g|²
-
-
-@lane_kernel
-def weigh_advantages(n, shift, scale, m):
-    """factor = A, error = what v̂ lacks."""
-    for i in range(n):
-        counts = m.status[i] > 0.0
-        m.factor[i] = (m.credit[i] - shift) * scale if counts else 0.0
-        m.error[i] = m.target[i] - m.estimate[i] if counts else 0.0
 
 
 @lane_kernel
@@ -219,28 +214,23 @@ def judge_trial(record, policy, algorithm, plan, learner, accounts, a, run, room
 class Trust(NamedTuple):
     """What TRPO does in its passes, and the natural gradient where it makes no matrix."""
 
-    def set_out(self, record, policy, algorithm, learner, run):
-        """The gradient comes first."""
-        record.state[run, STAGE] = SLOPE
-
     def sum_up(self, record, policy, algorithm, learner, accounts, w, task, run, number):
         """The sums of a block that the run's stage asks for."""
         state, stage = record.state[run], record.state[run, STAGE]
         if stage == DONE:
             return
         for row in range(record.rows[task]):
+            fetch_turn(record, task, row + AHEAD)
             n, page = record.widths[task, row], record.pages[task, row]
             recall(record, n, page, record.marks[task, row], w)
             judge(policy, n, w, learner)
-            if stage == SLOPE:
-                look_up_values(record, n, learner, run, w)
-                weigh_advantages(n, state[SHIFT], state[SCALE], w.memory)
-                add_up(record, policy, algorithm, n, accounts, task, w)
-            elif stage == CURVATURE:
+            if stage == CURVATURE:
                 find_slopes(record, policy, n, run, w)
                 weigh_slopes(n, w.memory)
                 add_up(record, policy, algorithm, n, accounts, task, w)
             else:
+                read_advantages(n, page, w.memory)
+                find_ratios(n, w.memory)
                 compare(record, policy, n, page, learner, run, w)
                 sum_trial(n, state[SHIFT], state[SCALE], w.memory)
         if stage != SEARCH:
@@ -249,10 +239,10 @@ class Trust(NamedTuple):
     def follow(self, record, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number):
         """The next stage, or the next pass of this one."""
         stage = record.state[run, STAGE]
+        if number == 0:
+            return start_solving(record, policy, algorithm, optimisation, learner, accounts, a, run, room)
         if stage == DONE:
             return BATCH_OVER
-        if stage == SLOPE:
-            return start_solving(record, policy, algorithm, optimisation, learner, accounts, a, run, room)
         if stage == CURVATURE:
             return go_on_solving(record, policy, algorithm, plan, learner, accounts, a, run, room)
         return judge_trial(record, policy, algorithm, plan, learner, accounts, a, run, room)

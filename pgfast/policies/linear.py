@@ -21,7 +21,7 @@ from pgfast.policies.softmax import (
     sigmoid_pair,
     unmarked,
 )
-from pgfast.policies.taken import divergence_of_choices, judge_choices
+from pgfast.policies.taken import divergence_of_choices, judge_choices, judge_pair
 from pgfast.protocol import cool, write
 
 
@@ -53,15 +53,28 @@ def value_linearly(n, action, weights, x, q, taken):
                 taken[b * d + k, i] = x[k, i] if action[i] == b else 0.0
 
 
+@leaf
+def difference_of_two(i, m):
+    """How much more the first of two actions is preferred in lane i, by a few features."""
+    h = 0.0
+    for k in range(m.theta.shape[0]):
+        h = fma(m.theta[k, i], m.x[k, i], h)
+    return h
+
+
 @lane_kernel
 def sample_from_two(n, lanes, m):
     """Preferences of two actions and a sample from them, of a few features."""
     for i in range(n):
-        h = 0.0
-        for k in range(m.theta.shape[0]):
-            h = fma(m.theta[k, i], m.x[k, i], h)
-        p, q = sigmoid_pair(h)
+        p, q = sigmoid_pair(difference_of_two(i, m))
         sample_two(i, p, q, lanes, m)
+
+
+@lane_kernel
+def judge_few(n, lanes, m):
+    """`judge_choices` of two actions and a few features."""
+    for i in range(n):
+        judge_pair(i, difference_of_two(i, m), lanes, m)
 
 
 @leaf
@@ -179,8 +192,12 @@ class LinearSoftmax(NamedTuple):
 
     def judge(self, n, w, learner):
         """Of actions taken before: see `pgfast.policies.taken`."""
-        preferences(n, w.memory.theta, w.memory.x, w.memory.h)
-        judge_choices(n, w.lanes, w.memory)
+        m = w.memory
+        if m.h.shape[0] == 2 and m.theta.shape[0] <= SMALL:
+            judge_few(n, w.lanes, m)
+        else:
+            preferences(n, m.theta, m.x, m.h)
+            judge_choices(n, w.lanes, m)
 
     def diverge(self, n, m):
         divergence_of_choices(n, m)

@@ -314,10 +314,9 @@ def row_stride(n_actions: int) -> int:
 
 @gather_kernel
 def read_chances(n, pi, table, m):
-    """π of each lane's entry, and its ratio to what it was; π begins `pi` numbers after what lanes sample from."""
+    """π of each lane's entry; π begins `pi` numbers after what lanes sample from."""
     for i in range(n):
         m.chance[i] = table[np.uint64(m.prepared_at[i] + pi + m.index[i])]
-        m.ratio[i] = m.chance[i] / m.before[i]
 
 
 class TabularSoftmax(NamedTuple):

@@ -11,25 +11,29 @@ Shapes (…, L), L = LANES; n lanes are at work. Where ``lanes.live`` is 0 nothi
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
-from pgfast.compiler import lane_kernel
+from pgfast.compiler import lane_kernel, leaf
 from pgfast.policies.softmax import finite, sigmoid_pair
 from pgfast.vmath import exp, log
+
+
+@leaf
+def judge_pair(i, difference, lanes, m):
+    """`judge_choices` of two actions in lane i, from the difference of their preferences."""
+    p, q = sigmoid_pair(difference)
+    first = lanes.action[i] == 0
+    m.p[0, i] = p
+    m.p[1, i] = q
+    m.chance[i] = p if first else q
+    c = lanes.live[i] * (q if first else -p)
+    m.c[0, i] = c
+    m.c[1, i] = -c
 
 
 @lane_kernel
 def judge_two(n, lanes, m):
     """`judge_choices` of two actions."""
     for i in range(n):
-        p, q = sigmoid_pair(m.h[0, i] - m.h[1, i])
-        first = lanes.action[i] == 0
-        m.p[0, i] = p
-        m.p[1, i] = q
-        chance = p if first else q
-        m.chance[i] = chance
-        m.ratio[i] = chance / m.before[i]
-        c = lanes.live[i] * (q if first else -p)
-        m.c[0, i] = c
-        m.c[1, i] = -c
+        judge_pair(i, m.h[0, i] - m.h[1, i], lanes, m)
 
 
 @lane_kernel
@@ -54,13 +58,11 @@ def judge_many(n, lanes, m):
             m.p[b, i] = p
             m.chance[i] = p if lanes.action[i] == b else m.chance[i]
             m.c[b, i] = lanes.live[i] * ((1.0 if lanes.action[i] == b else 0.0) - p)
-    for i in range(n):
-        m.ratio[i] = m.chance[i] / m.before[i]
 
 
 @lane_kernel
 def judge_choices(n, lanes, m):
-    """From preferences ``m.h`` and actions: chance, ratio and score coefficients."""
+    """From preferences ``m.h`` and actions: chance and score coefficients."""
     if m.h.shape[0] == 2:
         judge_two(n, lanes, m)
     else:
@@ -69,7 +71,7 @@ def judge_choices(n, lanes, m):
 
 @lane_kernel
 def judge_reals(n, lanes, m):
-    """From the distribution and the numbers drawn, ``m.drawn``: chance, ratio and score coefficients."""
+    """From the distribution and the numbers drawn, ``m.drawn``: chance and score coefficients."""
     size = m.drawn.shape[0]
     for i in range(n):
         m.chance[i] = 0.0
@@ -80,8 +82,13 @@ def judge_reals(n, lanes, m):
             m.c[k, i] = lanes.live[i] * z * inverse
             m.c[size + k, i] = lanes.live[i] * (z * z - 1.0)
             m.chance[i] -= 0.5 * z * z + m.p[size + k, i]
+
+
+@lane_kernel
+def find_ratios(n, m):
+    """From the chances of now and then."""
     for i in range(n):
-        m.ratio[i] = exp(m.chance[i] - m.before[i])
+        m.ratio[i] = exp(m.chance[i] - m.before[i]) if m.drawn.shape[0] > 0 else m.chance[i] / m.before[i]
 
 
 @lane_kernel
