@@ -81,6 +81,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+_PASSES = {"solver": "passes", "optimizer": "adam", "lr": 1.0}  # natural gradients of tiles
+
 BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environment, where neither's own will do
     "reinforce": {  # one step a batch: more of them, from fewer episodes, get further
         "FrozenLake-v1": {"batch": 256},
@@ -119,6 +121,7 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
         "ShortCorridor": {"lr": 0.03, "batch": 64, "episodes": 20_000},
         "FrozenLake-v1": {"lr": 10.0, "damping": 3.0, "batch": 512, "max_kl": 0.001},
         "Acrobot-v1": {"lr": 1.0},
+        "AccessControl": {"horizon": 100, "batch": 256, "episodes": 50_000},
     },
     "gpomdp": {
         "Acrobot-v1": {"gamma": 0.99, "horizon": 2_000},
@@ -126,7 +129,9 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     "natural": {
         "FrozenLake-v1": {"lr": 3.0, "entropy": 0.0, "damping": 0.1, "batch": 512},
         "Acrobot-v1": {"lr": 1.0, "max_kl": 0.01},
-        "Pendulum-v1": {"solver": "passes", "optimizer": "adam", "lr": 1.0, "max_kl": 0.003},
+        "MountainCar-v0": {**_PASSES, "batch": 16, "max_kl": 0.01},
+        "Pendulum-v1": {**_PASSES, "max_kl": 0.003},
+        "Taxi-v4": {"damping": 0.3, "lr_value": 0.05, "batch": 1024, "entropy": 0.03, "max_kl": 0.03},
         "CliffWalking-v1": {"lr_value": 0.02, "entropy": 1.0, "episodes": 500_000, "max_kl": 0.003},
         "Blackjack-v1": {"lr": 0.1, "lr_value": 1.0, "damping": 0.1, "max_kl": 0.003},
         "AccessControl": {"lr": 0.3, "lr_value": 0.01, "damping": 0.1, "max_kl": 0.003},
