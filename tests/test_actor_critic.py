@@ -152,7 +152,8 @@ def test_entries_of_a_sparse_trace_are_kept_while_they_count(decay):
 
 @pytest.mark.parametrize("lam", [0.9, 0.001])
 @pytest.mark.parametrize(
-    ("name", "algorithm"), [("two actions", "actor-critic-continuing"), ("tiles", "actor-critic"), ("tiled raft", "actor-critic")]
+    ("name", "algorithm"),
+    [("two actions", "actor-critic-continuing"), ("tiles", "actor-critic"), ("tiled raft", "actor-critic")],
 )
 def test_rows_are_brought_up_to_date_however_seldom(name, algorithm, lam, monkeypatch):
     """Within an episode, too, and rows that are not active for long are dropped."""
@@ -177,7 +178,8 @@ def test_a_run_left_within_an_episode_has_learned_of_all_its_steps(name, monkeyp
     job.settle()
     lanes = job.workers[0].workspace.lanes
     steps = int(lanes.counter[0, 0]) - 1
-    assert steps >= 2 and lanes.episode[0] == 0
+    assert steps >= 2
+    assert lanes.episode[0] == 0
     expected = StepTrainer(engine(name), 0)
     expected.traits = replace(expected.traits, max_steps=steps)
     expected.train(1)
