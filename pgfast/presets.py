@@ -104,8 +104,10 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     "actor-critic": {
         "ShortCorridor": {"lam": 0.9, "lam_value": 0.9, "lr": 0.0005},
         "CartPole-v1": {"bias": True, "lam": 0.98, "lam_value": 0.98, "lr": 0.0003, "lr_value": 0.001},
-        "MountainCar-v0": {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 1_000},
+        "MountainCar-v0": {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 5_000},
+        "MountainCarContinuous-v0": {"lam": 0.95, "lam_value": 0.95, "lr": 0.001, "lr_value": 0.03, "episodes": 1_000},
         "Pendulum-v1": {"lr": 0.0003, "lr_value": 0.03, "episodes": 2_000},
+        "Taxi-v4": {"lam": 0.5, "lam_value": 0.5, "lr": 0.03, "lr_value": 0.3, "episodes": 300_000},
     },
     "actor-critic-continuing": {
         "AccessControl": {
@@ -115,6 +117,14 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
             "lr_average": 0.003,
             "lr_value": 0.05,
             "episodes": 1_000,
+        },
+        "Pendulum-v1": {
+            "lam": 0.6,
+            "lam_value": 0.6,
+            "lr": 0.0003,
+            "lr_average": 0.03,
+            "lr_value": 0.06,
+            "episodes": 5_000,
         },
     },
     "enac": {
