@@ -85,11 +85,11 @@ def test_every_algorithm_goes_on_where_it_was_stopped(algorithm: str, tmp_path: 
     with np.errstate(all="ignore"):
         expected = numbers(undisturbed, undisturbed.learn(threads=1))
         whole = training.Job._arguments
-        monkeypatch.setattr(training.Job, "_arguments", lambda job, worker, budget: whole(job, worker, min(budget, 4)))
-        for last in (1, 2, 10**6):
+        monkeypatch.setattr(training.Job, "_arguments", lambda job, worker, budget: whole(job, worker, min(budget, 8)))
+        for last in (1, undisturbed.settings.episodes // 2, 10**6):
             engine, seen = small(algorithm), []
             outcome = engine.learn(
-                callback=lambda p, seen=seen, last=last: seen.append(p.episodes) or len(seen) < last,
+                callback=lambda p, seen=seen, last=last: seen.append(p.episodes) or p.episodes < last,
                 checkpoints=Checkpoints(tmp_path),
                 threads=1,
             )
