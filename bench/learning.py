@@ -46,7 +46,7 @@ TASKS = (
     Task("ShortCorridor", 200_000, -12.0),
     Task("CartPole-v1", 2_000_000, 475.0),
     Task("Acrobot-v1", 4_000_000, -100.0),
-    Task("MountainCar-v0", 10_000_000, -115.0),
+    Task("MountainCar-v0", 16_000_000, -115.0),
     Task("MountainCarContinuous-v0", 2_000_000, 90.0),
     Task("Pendulum-v1", 4_000_000, -300.0),
     Task("FrozenLake-v1", 5_000_000, 0.73),

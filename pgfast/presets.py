@@ -94,8 +94,8 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     "a2c": {
         "CartPole-v1": {"bias": True, "lam": 0.98, "lr_value": 1.0, "bootstrap": True},
         "FrozenLake-v1": {"lam": 0.99, "lr_value": 0.02, "batch": 256},
-        "MountainCar-v0": {"lr_value": 1.0, "bootstrap": True},
-        "AccessControl": {"bootstrap": True, "batch": 16},
+        "MountainCar-v0": {"lr_value": 1.0, "bootstrap": True, "batch": 32},
+        "AccessControl": {"lam": 0.99, "bootstrap": True, "batch": 16},
         "Acrobot-v1": {"bootstrap": True, "batch": 32},
         "CliffWalking-v1": {"bootstrap": True, "batch": 16},
         "Pendulum-v1": {"bootstrap": True},
