@@ -148,6 +148,7 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     },
     "ppo": {
         "CartPole-v1": {"lam": 1.0, "lr": 0.02},
+        "MountainCar-v0": {"lr_value": 1.0, "bootstrap": True},
         "LunarLander-v3": {
             "features": "fourier",
             "feature_parameters": {
@@ -174,6 +175,7 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
             "lr_value": 2.0,
             "batch": 16,
         },
+        "FrozenLake-v1": {"lr": 0.05, "lr_value": 0.05, "batch": 256, "entropy": 3e-4},
         "Blackjack-v1": {"lr": 0.02, "lr_value": 0.01},
         "Taxi-v4": {"gamma": 0.95, "lr": 0.005, "lr_value": 0.5, "entropy": 0.3, "batch": 64, "episodes": 2_000_000},
     },
