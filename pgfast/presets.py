@@ -128,6 +128,8 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
             "lr_value": 0.9,
             "entropy": 0.8,
             "max_norm": 10.0,
+            "schedule": "inverse",
+            "schedule_updates": 500_000.0,
             "episodes": 100_000,
         },
         "MountainCar-v0": {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 5_000},
@@ -218,7 +220,8 @@ def preset(
     name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None, algorithm: str = "reinforce"
 ) -> dict[str, Any]:
     """The settings for an environment's name and an algorithm, on top of the defaults; `foreign` where Gymnasium steps
-    it. Features are left out where those `chosen` have others, or a policy that takes none, and a horizon where
+    it. Features are left out where those `chosen` have others, or a policy that takes none, a schedule's constant where
+    they have another schedule, and a horizon where
     Gymnasium ends episodes."""
     suits = ALGORITHMS[algorithm].defaults if algorithm in ALGORITHMS else {}
     found = {
@@ -237,6 +240,8 @@ def preset(
         found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):
         found.pop("feature_parameters", None)
+    if given.get("schedule", found.get("schedule")) != found.get("schedule"):
+        found.pop("schedule_updates", None)
     if given.get("policy", "auto") not in _FEATURED:
         found = {k: v for k, v in found.items() if k not in ("features", "feature_parameters")}
     return found
