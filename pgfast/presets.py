@@ -221,8 +221,7 @@ def preset(
 ) -> dict[str, Any]:
     """The settings for an environment's name and an algorithm, on top of the defaults; `foreign` where Gymnasium steps
     it. Features are left out where those `chosen` have others, or a policy that takes none, a schedule's constant where
-    they have another schedule, and a horizon where
-    Gymnasium ends episodes."""
+    they have another schedule, and a horizon where Gymnasium ends episodes."""
     suits = ALGORITHMS[algorithm].defaults if algorithm in ALGORITHMS else {}
     found = {
         **DEFAULT,
