@@ -103,7 +103,35 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
     },
     "actor-critic": {
         "ShortCorridor": {"lam": 0.9, "lam_value": 0.9, "lr": 0.0005},
+        "Acrobot-v1": {
+            "features": "tiles",
+            "feature_parameters": {"bins": 3},
+            "gamma": 0.99,
+            "lam": 0.9,
+            "lam_value": 0.9,
+            "lr": 0.005,
+            "lr_value": 0.03,
+            "episodes": 2_000,
+        },
+        "Blackjack-v1": {
+            "lam": 1.0,
+            "lam_value": 1.0,
+            "lr_value": 0.02,
+            "schedule": "robbins-monro",
+            "schedule_updates": 100_000.0,
+        },
         "CartPole-v1": {"bias": True, "lam": 0.98, "lam_value": 0.98, "lr": 0.0003, "lr_value": 0.001},
+        "CliffWalking-v1": {
+            "gamma": 1.0,
+            "lam": 0.0,
+            "lam_value": 0.0,
+            "lr_value": 0.9,
+            "entropy": 0.8,
+            "max_norm": 10.0,
+            "schedule": "inverse",
+            "schedule_updates": 500_000.0,
+            "episodes": 100_000,
+        },
         "MountainCar-v0": {"gamma": 0.99, "lam": 0.9, "lam_value": 0.9, "lr_value": 0.02, "episodes": 5_000},
         "MountainCarContinuous-v0": {"lam": 0.95, "lam_value": 0.95, "lr": 0.001, "lr_value": 0.03, "episodes": 1_000},
         "Pendulum-v1": {"lr": 0.0003, "lr_value": 0.03, "episodes": 2_000},
@@ -194,8 +222,8 @@ def preset(
     name: str, foreign: bool = False, chosen: Mapping[str, Any] | None = None, algorithm: str = "reinforce"
 ) -> dict[str, Any]:
     """The settings for an environment's name and an algorithm, on top of the defaults; `foreign` where Gymnasium steps
-    it. Features are left out where those `chosen` have others, or a policy that takes none, and a horizon where
-    Gymnasium ends episodes."""
+    it. Features are left out where those `chosen` have others, or a policy that takes none, a schedule's constant where
+    they have another schedule, and a horizon where Gymnasium ends episodes."""
     suits = ALGORITHMS[algorithm].defaults if algorithm in ALGORITHMS else {}
     found = {
         **DEFAULT,
@@ -213,6 +241,8 @@ def preset(
         found.pop("horizon", None)
     if given.get("features", found.get("features")) != found.get("features"):
         found.pop("feature_parameters", None)
+    if given.get("schedule", found.get("schedule")) != found.get("schedule"):
+        found.pop("schedule_updates", None)
     if given.get("policy", "auto") not in _FEATURED:
         found = {k: v for k, v in found.items() if k not in ("features", "feature_parameters")}
     return found

@@ -19,6 +19,12 @@ def test_settings_that_are_not_given_are_the_default():
     assert preset("Gridworld") == {**DEFAULT, "lr": 0.1}
 
 
+def test_a_schedule_that_is_chosen_goes_without_the_constant_of_the_preset_one():
+    found = preset("Blackjack-v1", chosen={"schedule": "constant"}, algorithm="actor-critic")
+    assert "schedule_updates" not in found
+    assert preset("Blackjack-v1", algorithm="actor-critic")["schedule_updates"] == 100_000.0
+
+
 def test_features_that_are_chosen_take_the_place_of_the_preset_ones():
     tiles = preset("MountainCar-v0")
     assert (tiles["features"], tiles["horizon"]) == ("tiles", 5_000)
