@@ -31,6 +31,7 @@ from pgfast.figures import new_figure, save, tidy
 PORTIONS = 100  # of a run, after each of which its steps are counted
 JUDGED = 3000  # episodes that the policy of a run is judged by
 RESAMPLES = 2000
+PATIENCE = 400.0  # seconds of processor time that an algorithm has for a task
 
 
 class Task(NamedTuple):
@@ -75,17 +76,19 @@ class Learned:
 
 
 def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
-    """Raises PgfastError for an algorithm that can't serve the task."""
+    """Raises PgfastError for an algorithm that can't serve the task, or not in time."""
     engine = Engine(task.env, algorithm=algorithm, runs=runs)
     first = engine.evaluate(JUDGED, deterministic=task.greedy).mean
     engine.compile()
-    batch, steps, start = engine.settings.batch, 0.0, time.perf_counter()
+    batch, steps, start, begun = engine.settings.batch, 0.0, time.perf_counter(), time.process_time()
     portion = max(1, engine.settings.episodes // PORTIONS // batch) * batch
     while steps < scale * task.steps:
         trained = engine.learn(portion)
         steps += trained.steps / runs
         if len(trained.failed) == runs:
             break
+        if time.process_time() - begun > PATIENCE:
+            raise PgfastError(f"{steps:,.0f} of {scale * task.steps:,.0f} steps in {PATIENCE:g} s of processor time.")
     seconds = time.perf_counter() - start
     scores = engine.evaluate(JUDGED, deterministic=task.greedy).by_run
     return Learned(
@@ -131,7 +134,7 @@ def write(rows: Sequence[Learned], refused: Sequence[tuple[str, str, str]], file
         (__doc__ or "").split("\n\n")[1].strip().replace("\n", " "),
         f"## Over tasks\n\n{_of_tasks(rows)}\n\n{_over_tasks(rows)}",
         f"## Task by task\n\n{_by_task(rows)}\n\n![Scores, task by task](images/learning.png)",
-        f"## Not served\n\n{_refused(refused)}" if refused else "",
+        f"## Not served, or not in time\n\n{_refused(refused)}" if refused else "",
         "## Versions",
         in_words(versions(OWN)),
     ]
