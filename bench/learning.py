@@ -97,6 +97,23 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
     )  # fmt: skip
 
 
+def found(task: Task, algorithm: str, given: argparse.Namespace) -> Learned | str:
+    """What was learned, or why it wasn't; kept in a file of the folder `given.keep`, and read from there when it is in it
+    already."""
+    file = given.keep / f"{task.env}-{algorithm}.json" if given.keep else None
+    if file is not None and file.exists():
+        kept = json.loads(file.read_text("utf-8"))
+        return kept if isinstance(kept, str) else Learned(**kept)
+    try:
+        row: Learned | str = learn(task, algorithm, given.runs, given.scale)
+    except PgfastError as error:
+        row = str(error)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(row if isinstance(row, str) else asdict(row), ensure_ascii=False), "utf-8")
+    return row
+
+
 def interquartile(*samples: Sequence[float]) -> tuple[float, float, float]:
     """The interquartile mean of all samples together, and its 95 % interval by the bootstrap, each sample resampled by
     itself."""
@@ -245,16 +262,20 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of steps")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "LEARNING.md", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, and write nothing")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="a folder for the rows: what is there isn't learned again"
+    )
     given = parser.parse_args()
     rows, refused = [], []
     for task in (t for t in TASKS if given.task is None or t.env in given.task):
         for algorithm in given.algorithm or sampled:
-            try:
-                rows.append(learn(task, algorithm, given.runs, given.scale))
-                print(f"{task.env}, {algorithm}: {interquartile(rows[-1].scores)[0]:.5g}", file=sys.stderr)
-            except PgfastError as error:
-                refused.append((task.env, algorithm, str(error)))
-                print(f"{task.env}, {algorithm}: {error}", file=sys.stderr)
+            row = found(task, algorithm, given)
+            if isinstance(row, str):
+                refused.append((task.env, algorithm, row))
+            else:
+                rows.append(row)
+            said = row if isinstance(row, str) else f"{interquartile(row.scores)[0]:.5g}"
+            print(f"{task.env}, {algorithm}: {said}", file=sys.stderr)
     if given.json:
         print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
     elif rows:

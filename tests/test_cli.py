@@ -287,7 +287,7 @@ BAD_INPUT = {
     "not a number": (["train", "FrozenLake-v1", "--lr", "nan"], "lr is"),
     "threads": (["train", "FrozenLake-v1", "--threads", "0"], "threads is 0: it must be at least 1"),
     "theta0": (["train", "FrozenLake-v1", "--theta0", "1,2"], "the tabular policy has 64 parameters"),
-    "log_every": (["train", "FrozenLake-v1", "--log-every", "100"], "such as 1024"),
+    "log_every": (["train", "FrozenLake-v1", "--log-every", "100"], "such as 256"),
     "folder": (["train", "FrozenLake-v1", "--out", "/dev/null/run"], "can't be written"),
     "config": (["train", "--config", "nowhere.toml"], "no file nowhere.toml"),
     "run": (["evaluate", "nowhere"], "no file nowhere"),

@@ -265,7 +265,9 @@ def test_a_family_of_features() -> None:
     np.testing.assert_allclose(rows.probabilities(range(5)), table.probabilities(range(5)), rtol=1e-14)
     with pytest.raises(PgfastError, match="shared is on, which a table has: with features, choose those"):
         Engine(problems.Drift(), policy="exponential-family", shared=True)
-    with pytest.raises(PgfastError, match="which features 'tiles' don't have: choose 'linear', or other features"):
+    with pytest.raises(
+        PgfastError, match="'tiles', few of which are active, don't go with: choose 'linear', or others"
+    ):
         Engine("MountainCar-v0", policy="exponential-family", features="tiles")
 
 
