@@ -98,8 +98,8 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
 
 
 def found(task: Task, algorithm: str, given: argparse.Namespace) -> Learned | str:
-    """What was learned, or why it wasn't; kept in a file of the folder `given.keep`, and read from there when it is in it
-    already."""
+    """What was learned, or why it wasn't; kept in a file of the folder `given.keep`, and read from there when it is
+    there already."""
     file = given.keep / f"{task.env}-{algorithm}.json" if given.keep else None
     if file is not None and file.exists():
         kept = json.loads(file.read_text("utf-8"))
@@ -262,9 +262,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of steps")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "LEARNING.md", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, and write nothing")
-    parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="a folder for the rows: what is there isn't learned again"
-    )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="for the rows: what is there isn't learned again")
     given = parser.parse_args()
     rows, refused = [], []
     for task in (t for t in TASKS if given.task is None or t.env in given.task):
