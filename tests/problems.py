@@ -269,7 +269,6 @@ SHORT = {  # name: problem, schedule and settings
     **{
         f"{problem} {schedule} in single precision": (problem, schedule, {**changes, "precision": "float32"})
         for problem, schedule, changes in [
-            ("linear", "batches", {"baseline": "value", "entropy": 0.1, "optimizer": "adam"}),
             ("corridor", "runs", {"baseline": "mean", "returns": "whole", "optimizer": "rmsprop"}),
             ("cartpole", "batches", {"baseline": "mean", "runs": 1}),
             ("glider", "batches", {"baseline": "mean", "entropy": 0.1}),
@@ -310,6 +309,11 @@ PLAIN = {  # combinations of policy and schedule that no test compiles
     "fourier runs": ("fourier", "runs", {"baseline": "value", "entropy": 0.1}),
     "fourier in_loop": ("fourier", "in_loop", {"baseline": "value"}),
     "tiles in_loop": ("tiles", "in_loop", {"baseline": "value", "entropy": 0.1}),
+    "linear batches in single precision": (
+        "linear",
+        "batches",
+        {"baseline": "value", "entropy": 0.1, "optimizer": "adam", "precision": "float32"},
+    ),
     "linear runs in single precision": (
         "linear",
         "runs",

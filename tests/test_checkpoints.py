@@ -100,11 +100,10 @@ def test_every_algorithm_goes_on_where_it_was_stopped(algorithm: str, tmp_path: 
 
 
 def test_many_checkpoints_change_nothing(tmp_path: Path) -> None:
-    plain, kept = lake(runs=40), lake(runs=40)
+    plain, kept, again = (lake(runs=40, episodes=8_000) for _ in range(3))
     expected = numbers(plain, plain.learn())
     assert numbers(kept, kept.learn(checkpoints=Checkpoints(tmp_path, every=2_000))) == expected
     assert len(list(tmp_path.glob("checkpoint-*"))) == checkpoints.KEPT
-    again = lake(runs=40)
     assert numbers(again, again.learn(checkpoints=Checkpoints(tmp_path))) == expected  # nothing is left to be done
 
 

@@ -75,9 +75,9 @@ def test_step_rules(problem, schedule, optimizer):
     assert_as_reference(engine, engine.learn().curve)
 
 
-@pytest.mark.parametrize("problem", ["linear", "tabular"])
-def test_lanes_are_runs_when_there_are_many(problem):
-    engine = problems.engine(problem, "many runs", baseline="batch")
+@pytest.mark.parametrize(("problem", "baseline"), [("linear", "value"), ("tabular", "batch")])
+def test_lanes_are_runs_when_there_are_many(problem, baseline):
+    engine = problems.engine(problem, "many runs", baseline=baseline)
     assert_as_reference(engine, engine.learn().curve, runs=(0, 31, 32))
 
 

@@ -106,8 +106,8 @@ def test_kernels_do_what_the_reference_does(name):
 @pytest.mark.parametrize(
     ("problem", "schedule", "settings"),
     [
-        ("linear", "batches", {"batch": 400, "episodes": 1000, "baseline": "value", "optimizer": "adam"}),
-        ("linear", "runs", {"runs": 70, "episodes": 30, "baseline": "value", "optimizer": "adam"}),
+        ("cartpole", "batches", {"batch": 400, "episodes": 1000, "baseline": "mean"}),
+        ("corridor", "runs", {"runs": 70, "episodes": 30, "baseline": "mean", "optimizer": "rmsprop"}),
     ],
 )
 def test_nothing_depends_on_how_the_work_is_done(problem, schedule, settings):
