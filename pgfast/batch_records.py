@@ -19,7 +19,7 @@ from pgfast.kernels.table_records import TableRecord, table_record_fields
 from pgfast.kernels.trust import Trust
 from pgfast.models import Model
 from pgfast.policies.state_action import StateActionSoftmax
-from pgfast.room import check_room, memory, zeros
+from pgfast.room import memory, zeros
 
 METHODS = {Ppo: Clipping(), Trpo: Trust()}  # what is done in the passes of an algorithm
 
@@ -63,8 +63,7 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
 
 
 def pages(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Zeros in huge pages, which NumPy doesn't ask for when asked for zeros."""
-    check_room(shape, np.dtype(dtype).itemsize)
+    """Zeros in huge pages, which NumPy doesn't ask for when asked for zeros; `check_memory` comes first."""
     array = np.empty(shape, dtype)
     array[:] = 0
     return array

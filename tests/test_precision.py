@@ -131,14 +131,14 @@ def test_a_table_stays_double():
 
 
 def test_it_is_saved(tmp_path: Path):
-    engine = problems.short_engine(SINGLE[0])
+    engine = problems.short_engine("cartpole batches in single precision")
     engine.learn()
     engine.save(tmp_path)
-    loaded = Engine.load(tmp_path, env=problems.Drift())
+    loaded = Engine.load(tmp_path)
     assert loaded.settings.precision == "float32"
     assert loaded.digest() == engine.digest()
     assert loaded.evaluate(50).by_run.tolist() == engine.evaluate(50).by_run.tolist()
-    assert loaded.predict((0.1, 0.2, 0.3, 0.4)) in (-1, 0, 1)
+    assert loaded.predict((0.1, 0.2, 0.3, 0.4)) in (0, 1)
 
 
 def test_an_unknown_precision_is_refused():

@@ -7,10 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pgfast.compiler import lane_kernel
+from pgfast.compiler import lane_kernel, leaf
 from pgfast.features.inputs import Inputs, positive, whole
 from pgfast.features.observation import write_bias
 from pgfast.features.unit import write_numbers
+
+
+@leaf
+def deviation(o, mean, inverse, most):
+    """(o − mean) · inverse, taken back to ±most."""
+    z = (o - mean) * inverse
+    z = -most if z < -most else z
+    return most if z > most else z
 
 
 @lane_kernel
@@ -19,9 +27,7 @@ def standardise(n, mean, inverse, most, x):
     for k in range(mean.shape[0]):
         centre, factor = mean[k], inverse[k]
         for i in range(n):
-            z = (x[k, i] - centre) * factor
-            z = -most if z < -most else z
-            x[k, i] = most if z > most else z
+            x[k, i] = deviation(x[k, i], centre, factor, most)
 
 
 class Normalised(NamedTuple):

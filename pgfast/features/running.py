@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pgfast.compiler import lane_kernel
 from pgfast.errors import PgfastError
 from pgfast.features.inputs import Inputs, positive
+from pgfast.features.normalised import deviation
 from pgfast.features.observation import write_bias
 from pgfast.features.unit import write_numbers
 
@@ -18,9 +19,7 @@ def standardise_lanes(n, seen, scale, most, x):
     width = scale.shape[0] // 2
     for k in range(width):
         for i in range(n):
-            z = (seen[k, i] - scale[k, i]) * scale[width + k, i]
-            z = -most if z < -most else z
-            x[k, i] = most if z > most else z
+            x[k, i] = deviation(seen[k, i], scale[k, i], scale[width + k, i], most)
 
 
 class Running(NamedTuple):

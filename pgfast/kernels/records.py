@@ -148,6 +148,15 @@ def add_slopes(n, policy, m):
 
 
 @leaf
+def add_value_errors(record, n, m):
+    """gv += error · ∇v̂, whose features are the policy's unless it has others."""
+    if record.values_at > 0:
+        add_errors(n, m.v, m.error, m.gv)
+    else:
+        add_errors(n, m.x, m.error, m.gv)
+
+
+@leaf
 def add_lanes(rows, sums, first):
     """Rows (…, L) of all lanes, one after the other, to sums[first], …"""
     for r in range(rows.shape[0]):
@@ -311,10 +320,7 @@ class Record(NamedTuple):
         if algorithm.entropy != 0.0:
             weigh_bonus(policy, algorithm.entropy, n, w)
             add_scores(n, policy, m.q, m, m.bonus)
-        if self.values_at > 0:
-            add_errors(n, m.v, m.error, m.gv)
-        else:
-            add_errors(n, m.x, m.error, m.gv)
+        add_value_errors(self, n, m)
 
     def add_up(self, policy, algorithm, n, accounts, account, w):
         """factor · ∇ log π with what an entropy bonus adds, and error · ∇v̂."""
@@ -323,10 +329,7 @@ class Record(NamedTuple):
         if algorithm.entropy != 0.0:
             weigh_bonus(policy, algorithm.entropy, n, w)
             add_scores(n, policy, m.q, m, m.g)
-        if self.values_at > 0:
-            add_errors(n, m.v, m.error, m.gv)
-        else:
-            add_errors(n, m.x, m.error, m.gv)
+        add_value_errors(self, n, m)
 
     def find_slopes(self, policy, n, run, w):
         """How steeply log π rises along the direction."""
