@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.engine import Engine
 from pgfast.files import packaged_folder
 
@@ -40,9 +41,11 @@ class Workload:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Those that differ: of tables and tiles lanes look numbers up and compute little, in double in any case."""
+        """Those that differ: of tables and tiles lanes look numbers up and compute little, in double in any case, and
+        some algorithms have no other."""
         looked_up = self.settings.get("policy") == "tabular" or self.settings.get("features") == "tiles"
-        return ("float64",) if looked_up else ("float64", "float32")
+        double = "precision" in ALGORITHMS[self.settings.get("algorithm", "reinforce")].fixed
+        return ("float64",) if looked_up or double else ("float64", "float32")
 
     @property
     def found(self) -> str:

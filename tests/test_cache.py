@@ -14,7 +14,7 @@ import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.typed_passes import NativeLowering
 
-from pgfast.compiler import Kernel
+from pgfast.compiler import Kernel, cache
 from pgfast.compiler.cache import cached_files
 from pgfast.compiler.fingerprint import CannotFingerprint, fingerprint
 from pgfast.compiler.parts import KernelLibrary, KernelLowering, PartLibrary, PartLowering
@@ -141,9 +141,10 @@ def test_hits_and_misses(project: Project) -> None:
 
 
 def test_two_processes_that_compile_at_once(project: Project) -> None:
-    both = [project.start(), project.start()]
-    assert [said(process).state for process in both] == [112, 112]
-    assert [path.suffix for path in project.cache.iterdir()] == [".kernel"]
+    both = [said(process) for process in (project.start(), project.start())]
+    assert [play.state for play in both] == [112, 112]
+    assert sorted(play.hit for play in both) == [False, True]  # the second waits for the first one's code
+    assert sorted(path.name.partition("-")[0] for path in project.cache.iterdir()) == ["begin_turn", "locks"]
     assert project.play().hit
 
 
@@ -266,6 +267,29 @@ def test_the_folder_is_the_users_own(folder: Path) -> None:
     assert cached_files()[0].stat().st_mtime == 0.0  # nor is anything written there
     folder.chmod(0o755)
     assert prepared()
+
+
+HOLD = """\
+import fcntl, sys
+
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no such locks")
+def test_nobody_waits_for_one_that_was_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(mode=0o700)
+    command = [sys.executable, "-c", HOLD, str(folder / "locks")]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        monkeypatch.setattr(cache, "LONG", 0.1)
+        assert not prepared()
+        assert prepared()
+        holder.communicate("")
 
 
 def test_damaged_files_are_not_used(folder: Path) -> None:

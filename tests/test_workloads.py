@@ -8,6 +8,12 @@ from pgfast.workloads import WORKLOADS
 ALONE = ("cartpole-natural", "cartpole-runs", "cartpole-traces")
 
 
+@pytest.mark.parametrize("name", sorted(WORKLOADS))
+def test_a_workload_has_its_precisions(name):
+    workload = WORKLOADS[name]
+    assert [workload.engine(precision=p).settings.precision for p in workload.precisions] == [*workload.precisions]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in WORKLOADS if name not in ALONE])
 def test_a_workload_is_learned(name):

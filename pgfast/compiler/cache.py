@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from pgfast.compiler.machine import MachineCode, ObjectFile
 
 _HEADER = b"pgfast kernel 3 "
+LONG = 120.0  # seconds; what nearly every kernel is compiled in, on a busy machine too
 
 
 def cache_folder() -> Path:
@@ -70,6 +74,47 @@ def save(function: Any, form: Form, file: ObjectFile) -> None:
         write_whole(path, _HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content, mode=0o600)
     except OSError:
         return  # a cache that can't be written only costs time
+
+
+@contextmanager
+def turn(function: Any, form: Form) -> Iterator[None]:
+    """Of processes that start cold together one compiles a kernel at a time, and the others find its code. A byte of
+    one file stands for each kernel; the lock on it goes with the process, and children don't inherit it."""
+    path = _file(function, form)
+    descriptor = None if path is None else _open_locks(path.parent)
+    if path is None or descriptor is None:
+        yield
+        return
+    try:
+        _wait(descriptor, byte=int(path.stem[-15:], 16))
+        yield
+    finally:
+        os.close(descriptor)  # and the lock is gone
+
+
+def _open_locks(folder: Path) -> int | None:
+    """The file of the locks; None where there can't be one, which only costs time."""
+    try:
+        _make_private(folder)
+        return os.open(folder / "locks", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError:
+        return None
+
+
+def _wait(descriptor: int, byte: int) -> None:
+    """Until nobody else has the lock on a byte, or for so long that whoever has it must have been stopped."""
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        return None
+    end = time.monotonic() + LONG
+    while time.monotonic() < end:
+        try:
+            return fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except (BlockingIOError, PermissionError):  # somebody has it
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            return None
 
 
 def _file(function: Any, form: Form) -> Path | None:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,10 +90,13 @@ class Kernel:
         return Preparation(0.0, time.perf_counter() - start, True)
 
     def compile(self, *args: Any) -> Preparation:
-        """Compile the code for these arguments, whatever the cache has."""
+        """Compile the code for these arguments, unless another process has just done it."""
         start = time.perf_counter()
         form = Words(args).form
-        with _preparing:
+        with _preparing, cache.turn(self.function, form) if self.kept else nullcontext():
+            made = self.load(*args)
+            if made is not None:
+                return made
             self._codes[form] = self._compiled(form, args)
         return Preparation(time.perf_counter() - start, 0.0, False)
 
