@@ -9,7 +9,6 @@ import numpy as np
 from pgfast.algorithms.ppo import Ppo
 from pgfast.algorithms.trpo import Trpo
 from pgfast.compiler import LANES
-from pgfast.errors import PgfastError
 from pgfast.kernels.accounts import LINE
 from pgfast.kernels.clipping import Clipping
 from pgfast.kernels.passes import OWN, STATES, VECTORS
@@ -19,7 +18,7 @@ from pgfast.kernels.table_records import TableRecord, table_record_fields
 from pgfast.kernels.trust import Trust
 from pgfast.models import Model
 from pgfast.policies.state_action import StateActionSoftmax
-from pgfast.room import memory, zeros
+from pgfast.room import check_memory, zeros
 
 METHODS = {Ppo: Clipping(), Trpo: Trust()}  # what is done in the passes of an algorithm
 
@@ -45,7 +44,7 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
     rows = drawn_at + model.n_reals + (model.n_coefficients if old_at else 0) + (2 if algorithm.passes > 1 else 0)
     marks = 1 if model.tabular else model.n_active + (0 if model.n_reals else 1)
     width = -(-width // LINE) * LINE
-    check_memory(tasks * capacity * width, rows, marks)
+    check_steps(tasks * capacity * width, rows, marks)
     kind = TableRecord if model.tabular else SparseRecord if model.sparse else Record
     entries = model.n_rows if model.tabular and trusts else 0
     return kind(
@@ -63,26 +62,21 @@ def make_record(model: Model, algorithm: Any, values: int, tasks: int, runs: int
 
 
 def pages(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Zeros in huge pages, which NumPy doesn't ask for when asked for zeros; `check_memory` comes first."""
+    """Zeros in huge pages, which NumPy doesn't ask for when asked for zeros; `check_steps` comes first."""
     array = np.empty(shape, dtype)
     array[:] = 0
     return array
 
 
-def check_memory(steps: int, rows: int, marks: int) -> None:
+def check_steps(steps: int, rows: int, marks: int) -> None:
     """Raise PgfastError where a record of so many steps is more than the machine's memory."""
-    needed = steps * (8 * rows + 4 * marks)
-    there = memory()
-    if needed > there:
-        raise PgfastError(
-            f"A batch that is gone over several times is written down, which takes {needed / 1e9:.1f} GB here, of "
-            f"{there / 1e9:.1f} GB that the machine has: take a smaller batch, fewer runs, or fewer features."
-        )
+    what = "What is written down of a batch that is gone over several times"
+    check_memory(steps * (8 * rows + 4 * marks), what, "take a smaller batch, fewer runs, or fewer features")
 
 
 def longer_record(record: Record) -> Record:
     """The same with room for twice as many turns."""
     tasks, capacity, rows, width = record.pages.shape
-    check_memory(2 * tasks * capacity * width, rows, record.marks.shape[2])
+    check_steps(2 * tasks * capacity * width, rows, record.marks.shape[2])
     grown: Record = record.grown(0.0, 0)
     return grown

@@ -22,7 +22,7 @@ from pgfast.presets import preset
 from pgfast.probe import Traits
 from pgfast.problem import Problem
 from pgfast.refinements import refinement_of
-from pgfast.room import memory
+from pgfast.room import check_memory
 from pgfast.settings import Settings
 
 LARGE = 256  # numbers from which on code is loaded sooner than Python has made them
@@ -74,11 +74,8 @@ def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
     """A learner that has seen nothing. Raises PgfastError where this machine's memory can't hold it."""
     values, kept = problem.values, problem.refinement.kept
     numbers = 3 * model.n_parameters + 3 * values + model.n_prepared + kept + N_STATS
-    if settings.runs * numbers * 8 > memory():
-        raise PgfastError(
-            f"runs is {settings.runs:,}: with {model.n_parameters:,} parameters each they take "
-            f"{settings.runs * numbers * 8 / 2**30:,.0f} GB, more than this machine has."
-        )
+    what = f"{settings.runs:,} runs of {model.n_parameters:,} parameters each"
+    check_memory(settings.runs * numbers * 8, what, "take fewer runs, or fewer features")
     observed = 1 + 2 * model.n_scaled if model.n_scaled else 0
     learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept, observed)
     alike = model.tabular and not isinstance(settings.theta0, list)

@@ -16,22 +16,40 @@ from pgfast.errors import PgfastError
 
 
 def memory() -> float:
-    """Bytes of this machine's memory; infinite where it doesn't say."""
+    """Bytes of this machine's memory; all that 63 bits can count where it doesn't say."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
-        return math.inf
+        return 2.0**63
+
+
+def check_memory(needed: float, what: str, advice: str) -> None:
+    """Raise PgfastError where `what` takes more bytes than the machine's memory has."""
+    there = memory()
+    if needed > there:
+        raise PgfastError(
+            f"{what} would take {_in_bytes(needed)} of memory, of which this machine has {_in_bytes(there)}: {advice}."
+        )
+
+
+def _in_bytes(count: float) -> str:
+    """``1.5 GB``."""
+    if count >= 10**18:
+        return f"about 10^{round(math.log10(count))} bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} PB"
 
 
 def check_room(shape: tuple[int, ...], itemsize: int = 8) -> None:
-    """Raise PgfastError where an array of this shape is more than the machine's memory, or has more bytes than can be
-    counted with 63 bits."""
-    needed = math.prod(shape) * itemsize
-    if needed > min(memory(), 2.0**63):
-        raise PgfastError(
-            f"{' × '.join(f'{n:,}' for n in shape)} numbers are needed, {needed / 2**30:,.0f} GB, more than this "
-            f"machine has: take fewer runs, features, states or episodes in a batch, or fewer points of the curve."
-        )
+    """Raise PgfastError where an array of this shape is more than the machine's memory."""
+    check_memory(
+        math.prod(shape) * itemsize,
+        f"{' × '.join(f'{n:,}' for n in shape)} numbers",
+        "take fewer runs, features, states or episodes in a batch, or fewer points of the curve",
+    )
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = float) -> np.ndarray:
@@ -45,6 +63,6 @@ def check_record(fields: Sequence[tuple[str, str, tuple[int, ...]]]) -> None:
     needed = sum(math.prod(shape) * np.dtype(kind).itemsize for _, kind, shape in fields)
     if needed >= 2**31:
         raise PgfastError(
-            f"The lanes of a thread need {needed / 2**30:,.0f} GB, and can have 2: take fewer features, or a tabular "
-            f"policy or features='tiles', which are looked up."
+            f"The lanes of a thread need {_in_bytes(needed)}, and can have {_in_bytes(2**31)}: take fewer features, "
+            f"or a tabular policy or features='tiles', which are looked up."
         )

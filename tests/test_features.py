@@ -265,15 +265,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "too large": (
         {"env": "Acrobot-v1", "features": "tiles", "feature_parameters": {"bins": 400}},
-        r"features would need .* of memory, of which this machine has .*: take fewer bins",
+        r"features would take .* of memory, of which this machine has .*: take fewer bins",
     ),
     "too many to be counted": (
         {"env": "Acrobot-v1", "features": "tiles", "feature_parameters": {"bins": 2**53 - 1}},
-        r"about 10\^97 features would need about 10\^99 bytes of memory",
+        r"about 10\^97 features would take about 10\^99 bytes of memory",
     ),
     "too many for lanes": (
         {"env": "Acrobot-v1", "features": "fourier", "feature_parameters": {"order": 60}},
-        r"51,520,374,361 features would need .* of memory, .*: take a smaller order",
+        r"51,520,374,361 features would take .* of memory, .*: take a smaller order",
     ),
     "no number": ({"features": "fourier", "feature_parameters": {"order": float("inf")}}, "order is inf: it must be"),
     "another map": ({"features": "tils"}, r"There is no feature map 'tils' \(did you mean 'tiles'\?\)"),

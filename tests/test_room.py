@@ -14,8 +14,8 @@ from pgfast import Engine, PgfastError, room, training
 LAKE = "FrozenLake-v1"
 FAR = Box(-1.0, 1.0, (6,))
 TOO_LARGE = {  # what is asked for, and what is said; nothing of it is allocated
-    "runs": (lambda: Engine(LAKE, runs=2**24 - 1).learn(), "runs is 16,777,215: with 64 parameters each they take"),
-    "points": (lambda: Engine(LAKE, episodes=2**52, batch=1, log_every=1).learn(), "numbers are needed, .* points of"),
+    "runs": (lambda: Engine(LAKE, runs=2**24 - 1).learn(), "16,777,215 runs of 64 parameters each would take .* GB"),
+    "points": (lambda: Engine(LAKE, episodes=2**52, batch=1, log_every=1).learn(), "numbers would take .* points of"),
     "episodes": (lambda: Engine(LAKE, episodes=2**53 + 1), "episodes is 9007199254740993: it must be at most"),
     "more episodes": (
         lambda: Engine(LAKE).learn(2**64),
@@ -29,7 +29,10 @@ TOO_LARGE = {  # what is asked for, and what is said; nothing of it is allocated
     "epochs": (lambda: Engine(LAKE, algorithm="ppo", epochs=2**20), "epochs is 1048576: it must be less than 32768"),
     "32 bits": (lambda: Engine.for_spaces(Discrete(2**30), Discrete(2)), "A table of 1073741824 observations and 2"),
     "bytes": (lambda: Engine.for_spaces(Discrete(2**62), Discrete(2**62)), "A table of 4611686018427387904 obs"),
-    "a record": (lambda: room.check_record([("g", "f8", (10**7, 64))]), "The lanes of a thread need 5 GB"),
+    "a record": (
+        lambda: room.check_record([("g", "f8", (10**7, 64))]),
+        "The lanes of a thread need 5.12 GB, and can",
+    ),
     "tiles": (
         lambda: Engine.for_spaces(FAR, Discrete(2), features="tiles", feature_parameters={"bins": 10**4}),
         "take fewer bins",
@@ -51,7 +54,7 @@ def test_what_is_too_large_is_refused_before_it_is_allocated(name: str) -> None:
 
 def test_ten_million_parameters_are_not_too_many() -> None:
     assert room.zeros((10**7,), np.uint8).nbytes == 10**7
-    with pytest.raises(PgfastError, match=r"^2,147,483,648 × 4,294,967,296 numbers are needed, .* GB, more than this"):
+    with pytest.raises(PgfastError, match=r"^2,147,483,648 × 4,294,967,296 numbers would take about 10\^20 bytes"):
         room.zeros((2**31, 2**32))
 
 

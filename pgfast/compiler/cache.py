@@ -106,15 +106,17 @@ def _wait(descriptor: int, byte: int) -> None:
     try:
         import fcntl
     except ImportError:  # a system without such locks
-        return None
+        return
     end = time.monotonic() + LONG
     while time.monotonic() < end:
         try:
-            return fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
         except (BlockingIOError, PermissionError):  # somebody has it
             time.sleep(0.02)
         except OSError:  # a file system without locks
-            return None
+            return
+        else:
+            return
 
 
 def _file(function: Any, form: Form) -> Path | None:

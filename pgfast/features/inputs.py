@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.room import memory
+from pgfast.room import check_memory
 
 MOST = 2**53 - 1  # of a whole number: up to there floats have them all
 FAR = 1e30  # a bound beyond it says that there is none
@@ -72,12 +72,8 @@ class Inputs:
     def check_room(self, count: int, advice: str, sparse: bool = False) -> None:
         """Raise PgfastError where `count` features, which lanes have all of unless they are `sparse`, would need more
         memory than the machine has."""
-        needed, there = count * (self.bytes_each + (0 if sparse else self.bytes_in_lanes)), memory()
-        if needed > there:
-            raise PgfastError(
-                f"{in_digits(count)} features would need {in_bytes(needed)} of memory, of which this machine has "
-                f"{in_bytes(there)}: {advice}."
-            )
+        each = self.bytes_each + (0 if sparse else self.bytes_in_lanes)
+        check_memory(count * each, f"{in_digits(count)} features", advice)
 
 
 def _is_number(x: Any) -> bool:
@@ -101,14 +97,3 @@ def positive(name: str, value: Any) -> float:
 def in_digits(count: int) -> str:
     """``1,234``, or of what is too long to read ``about 10^21``."""
     return f"{count:,}" if count < 10**15 else f"about 10^{round(math.log10(count))}"
-
-
-def in_bytes(count: float) -> str:
-    """``1.5 GB``."""
-    if count >= 10**18:
-        return f"about 10^{round(math.log10(count))} bytes"
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} PB"
