@@ -72,7 +72,6 @@ class Learned:
     target: float
     greedy: bool
     tabular: bool  # are observations discrete?
-    seconds: float  # of all runs together, without compiling
 
 
 def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
@@ -80,7 +79,7 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
     engine = Engine(task.env, algorithm=algorithm, runs=runs)
     first = engine.evaluate(JUDGED, deterministic=task.greedy).mean
     engine.compile()
-    batch, steps, start, begun = engine.settings.batch, 0.0, time.perf_counter(), time.process_time()
+    batch, steps, begun = engine.settings.batch, 0.0, time.process_time()
     portion = max(1, engine.settings.episodes // PORTIONS // batch) * batch
     while steps < scale * task.steps:
         trained = engine.learn(portion)
@@ -89,11 +88,10 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
             break
         if time.process_time() - begun > PATIENCE:
             raise PgfastError(f"{steps:,.0f} of {scale * task.steps:,.0f} steps in {PATIENCE:g} s of processor time.")
-    seconds = time.perf_counter() - start
     scores = engine.evaluate(JUDGED, deterministic=task.greedy).by_run
     return Learned(
         task.env, algorithm, steps, tuple(scores.tolist()), len(trained.failed) / runs, first, engine.optimum,
-        task.target, task.greedy, engine.traits.n_observations is not None, seconds,
+        task.target, task.greedy, engine.traits.n_observations is not None,
     )  # fmt: skip
 
 
@@ -203,13 +201,12 @@ def _share(row: Learned) -> float:
 def _by_task(rows: Sequence[Learned]) -> str:
     lines = [
         (row.env, row.algorithm, f"{row.steps / 1e6:.3g} M", _with_interval(interquartile(row.scores)),
-         number(row.optimum), f"{row.target:g}", f"{100 * _share(row):.0f} %", f"{100 * row.diverged:.0f} %",
-         f"{row.seconds:.1f} s")
+         number(row.optimum), f"{row.target:g}", f"{100 * _share(row):.0f} %", f"{100 * row.diverged:.0f} %")
         for env in dict.fromkeys(row.env for row in rows)
         for row in rows
         if row.env == env
     ]  # fmt: skip
-    heads = ("task", "algorithm", "steps of a run", "return", "optimum", "target", "runs at it", "diverged", "all runs")
+    heads = ("task", "algorithm", "steps of a run", "return", "optimum", "target", "runs at it", "diverged")
     return table(heads, lines)
 
 

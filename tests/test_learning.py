@@ -11,7 +11,7 @@ from pgfast.errors import PgfastError
 
 
 def row(env, algorithm, scores, **changed):
-    given = {"steps": 1e6, "diverged": 0.0, "first": 0.0, "optimum": None, "target": 10.0, "seconds": 1.0,
+    given = {"steps": 1e6, "diverged": 0.0, "first": 0.0, "optimum": None, "target": 10.0,
              "greedy": False, "tabular": False, **changed}  # fmt: skip
     return Learned(env, algorithm, scores=tuple(scores), **given)
 
