@@ -73,11 +73,11 @@ def _pairs(names: Collection[str]) -> Iterator[Pair]:
     cores = default_threads()
     for name in SCALING:
         if name in names:
-            w = _in_batches(WORKLOADS[name], 1024)
+            w = in_batches(WORKLOADS[name], 1024)
             yield Pair(f"{w.name}, {cores} cores to one", Entrant(w, threads=cores), Entrant(w), 0.9 * cores)
 
 
-def _in_batches(workload: Workload, batch: int) -> Workload:
+def in_batches(workload: Workload, batch: int) -> Workload:
     """As many updates, of larger batches."""
     episodes = workload.episodes // workload.settings["batch"] * batch
     name = f"{workload.name} in batches of {batch:,}"

@@ -94,22 +94,22 @@ def _compile(outcomes: Sequence[Outcome], cache: Path | None, say: Callable[[str
         if key not in times:
             say(f"{outcome.entrant.workload.name}: compiling, or loading what was compiled before")
             with Child(cache=cache) as child:
-                times[key], _ = _ask(child, _prepare, outcome.entrant)
+                times[key], _ = _ask(child, prepare, outcome.entrant)
         outcome.compile_seconds = times[key]
 
 
 def _warm_up(outcome: Outcome, child: Child) -> None:
     """Load the kernels, and see what a tenth of the episodes takes."""
-    _, outcome.load_seconds = _ask(child, _prepare, outcome.entrant)
+    _, outcome.load_seconds = _ask(child, prepare, outcome.entrant)
     workload = outcome.entrant.workload
     tenth = replace(outcome.entrant, workload=replace(workload, episodes=max(1, workload.episodes // 10)))
-    _, outcome.memory = _ask(child, _learn, tenth, 0)
+    _, outcome.memory = _ask(child, learn, tenth, 0)
 
 
 def _play(outcome: Outcome, child: Child, seed: int) -> None:
     """One round. A peer's trouble is noted, and it takes no part in later ones; pgfast's ends everything."""
     try:
-        run, memory = _ask(child, _learn, outcome.entrant, seed)
+        run, memory = _ask(child, learn, outcome.entrant, seed)
     except Trouble as trouble:
         if outcome.entrant.learner == PGFAST:
             raise
@@ -140,13 +140,13 @@ def _core(entrant: Entrant) -> int | None:
 # ---- in the other process
 
 
-def _prepare(entrant: Entrant) -> tuple[float, float]:
+def prepare(entrant: Entrant) -> tuple[float, float]:
     """Seconds of compiling, and of loading what was compiled before."""
     made = entrant.workload.engine(precision=entrant.precision).compile()
     return made.compile_seconds, made.load_seconds
 
 
-def _learn(entrant: Entrant, seed: int) -> tuple[Learned, int | None]:
+def learn(entrant: Entrant, seed: int) -> tuple[Learned, int | None]:
     """A whole run, and the most memory so far."""
     if entrant.learner == PGFAST:
         learned = _with_pgfast(entrant, seed)

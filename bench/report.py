@@ -125,7 +125,12 @@ def ratio(other: Outcome, one: Outcome) -> dict[str, Any] | None:
     """How many times as fast `one` is: of each round in which both learned, and in the middle of these. None without
     any."""
     each = [p / q for p, q in zip(other.costs, one.costs, strict=False) if p is not None and q is not None]
-    return {"median": median(each), "min": min(each), "max": max(each), "rounds": each} if each else None
+    return spread(each) if each else None
+
+
+def spread(each: Sequence[float]) -> dict[str, Any]:
+    """Ratios of several rounds, and what is shown of them."""
+    return {"median": median(each), "min": min(each), "max": max(each), "rounds": [*each]}
 
 
 def _learning(outcome: Outcome) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from pgfast._bench import stages
+from pgfast._bench import stages, together
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.contest import Entrant, Outcome, hold
 from pgfast._bench.peer import Learned
 from pgfast._bench.report import bench, ratio
+from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS, Workload
 
 NEVER_MISSED = -1e9
@@ -48,6 +49,14 @@ def test_a_row_for_each_number_of_threads(measured: dict[str, Any]) -> None:
         assert row["load_seconds"] > 0
         assert row["final_return_min"] <= row["final_return"] < -3
         assert 2**24 < row["peak_memory_bytes"] < 2**31
+
+
+def test_what_processors_do_together(measured: dict[str, Any]) -> None:
+    seen = together.measure(short("corridor", 0.05), rounds=2)
+    assert (seen["workload"], seen["processors"]) == ("corridor", default_threads())
+    for kind in ("threads", "processes"):
+        assert len(seen[kind]["rounds"]) == 2
+        assert 0 < seen[kind]["min"] <= seen[kind]["median"] <= seen[kind]["max"]
 
 
 def test_results_do_not_depend_on_threads(measured: dict[str, Any]) -> None:
