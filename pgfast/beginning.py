@@ -11,7 +11,8 @@ from pgfast.algorithms.catalogue import algorithm_of
 from pgfast.algorithms.exact import EXACT
 from pgfast.environments import Source
 from pgfast.errors import PgfastError
-from pgfast.kernels.learner import Learner, Optimisation, derive, make_learner, make_room, span_first
+from pgfast.kernels.averages import AVERAGES
+from pgfast.kernels.learner import DESCENT, Learner, Optimisation, derive, make_learner, make_room, span_first
 from pgfast.kernels.statistics import N_STATS
 from pgfast.kernels.step_rules import step_rule
 from pgfast.kernels.step_sizes import Bounded, Unbounded, step_schedule
@@ -30,15 +31,16 @@ LARGE = 256  # numbers from which on code is loaded sooner than Python has made 
 
 def optimisation_of(settings: Settings, batch: int, refinement: Any) -> Optimisation:
     """Step rule, step sizes and episodes per update, and what is made of a gradient."""
-    s = settings
+    s, line = settings, algorithm_of(settings)
     return Optimisation(
         step_rule(s.optimizer, s.momentum, s.beta2, s.epsilon),
         s.lr,
-        getattr(s, algorithm_of(s).rate),
+        getattr(s, line.rate),
         batch,
         step_schedule(s.schedule, s.episodes, s.schedule_updates, s.schedule_power),
         Unbounded() if s.max_norm is None else Bounded(s.max_norm),
         refinement,
+        AVERAGES if line.averages else DESCENT,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pgfast.algorithms.actor_critic import ActorCritic
 from pgfast.compiler import LANES
+from pgfast.kernels.averages import Averages
 from pgfast.kernels.learner import Optimisation
 from pgfast.models import Model
 from pgfast.probe import Traits
@@ -30,6 +31,11 @@ class Problem:
     sigma0: float = 1.0  # first standard deviation of explored parameters
     greedy: bool = False  # are the preferred actions played, whatever else is said?
     refinement: Refinement = UNREFINED
+
+    @property
+    def value_sums(self) -> int:
+        """Of a batch, by which these weights move."""
+        return 2 * self.values if isinstance(self.optimisation.critic, Averages) else self.values
 
     @property
     def in_loop(self) -> bool:

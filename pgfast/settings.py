@@ -83,7 +83,9 @@ class Settings:
     schedule_updates: Positive = _choice(100.0, "κ of the schedules inverse and robbins-monro.")
     schedule_power: Annotated[float, Gt(0.5), Le(1.0)] = _choice(0.75, "p of the schedule robbins-monro.")
     max_norm: Positive | None = _choice(None, "A gradient whose norm is larger is scaled to it; any, if not given.")
-    lr_value: Positive = _choice(0.01, "Step size of the learned baseline, or of q̂.")
+    lr_value: Positive = _choice(
+        0.01, "Step size of the learned baseline; of q̂, the share of it that a batch replaces, up to 1."
+    )
     lr_average: Positive = _choice(0.01, "Step size of the mean reward, of tasks that don't end.")
     sigma0: Positive = _choice(1.0, "First standard deviation of explored parameters.")
     lr_sigma: Positive = _choice(0.05, "Step size of the logarithms of their standard deviations.")

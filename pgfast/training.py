@@ -173,7 +173,7 @@ class Job:
         marked = not problem.in_loop and moments == 0 and not problem.written_down
         lists = model.row > 0 and model.n_rows > LISTS_FROM and marked
         return make_accounts(
-            count, model.n_rows, problem.values, problem.counts, model.row, lists, moments, 2 * model.n_scaled
+            count, model.n_rows, problem.value_sums, problem.counts, model.row, lists, moments, 2 * model.n_scaled
         )
 
     def _record(self) -> Any:

@@ -13,11 +13,11 @@ class ExpectedTrainer(Trainer):
 
     def __init__(self, engine, run):
         super().__init__(engine, run)
-        self.weights = np.zeros(self.theta.size)
+        self.weights, self.kept = np.zeros(self.theta.size), np.zeros(self.theta.size)
 
     def update(self, batch, done):
         s, n = self.settings, len(batch)
-        gradient, value_gradient = np.zeros(self.theta.size), np.zeros(self.theta.size)
+        gradient, errors, visits = (np.zeros(self.theta.size) for _ in range(3))
         for e in batch:
             returns, weights = discounted_returns(e.rewards, s.gamma), e.weights(s)
             for t in range(len(e)):
@@ -27,9 +27,12 @@ class ExpectedTrainer(Trainer):
                 if s.entropy:
                     gradient += weights[t] * s.entropy * e.policy.entropy_gradient(x, self.theta)
                 taken = x[e.actions[t]]
-                value_gradient += (returns[t] - taken @ self.weights) * taken
+                errors += (returns[t] - taken @ self.weights) * taken
+                visits += np.abs(taken) * np.abs(taken).sum()
         self.theta = self.theta + s.lr * self.rule.step(gradient / n)
-        self.weights = self.weights + s.lr_value * self.value_rule.step(value_gradient / n)
+        seen = visits > 0
+        self.kept[seen] = (1 - s.lr_value) * self.kept[seen] + visits[seen]
+        self.weights[seen] += errors[seen] / self.kept[seen]
 
 
 class Greedy:

@@ -9,7 +9,7 @@ import pytest
 from reference import Trainer
 from reference_exploring import ExpectedTrainer, PgpeTrainer, gradient_bandit
 
-from pgfast import Engine
+from pgfast import Engine, training
 
 EXPECTED = {
     "linear batches": ("linear", "batches", {"entropy": 0.1, "optimizer": "adam"}),
@@ -18,8 +18,10 @@ EXPECTED = {
     "features runs": ("features", "runs", {"entropy": 0.1}),
     "tabular batches": ("tabular", "batches", {"entropy": 0.1, "discount_factor": True}),
     "tabular runs": ("tabular", "runs", {"optimizer": "adam"}),
+    "tabular batches, rows listed": ("tabular", "batches", {"discount_factor": True}),
     "tiles batches": ("tiles", "batches", {"entropy": 0.1}),
     "tiles runs": ("tiles", "runs", {"discount_factor": True, "optimizer": "momentum"}),
+    "tiles runs, rows listed": ("tiles", "runs", {}),
 }
 PAIRS = {"baseline": "mean", "batch": 8, "episodes": 22}
 PGPE = {
@@ -46,6 +48,8 @@ def uncompiled(engine, monkeypatch):
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_expected_is_its_definition(name, monkeypatch):
+    if "listed" in name:
+        monkeypatch.setattr(training, "LISTS_FROM", 0)
     engine = uncompiled(short_engine("expected", name), monkeypatch)
     for run in range(engine.settings.runs):
         trainer = ExpectedTrainer(short_engine("expected", name), run).train(engine.settings.episodes)

@@ -177,6 +177,7 @@ REFUSED = {
     "expected and real actions": ("Pendulum-v1", "expected", {}, "expected sums over all actions, which real ones"),
     "a family": ("FrozenLake-v1", "expected", {"policy": "exponential-family"}, "'exponential-family', which expected"),
     "a baseline": ("FrozenLake-v1", "expected", {"baseline": "value"}, "a sum over all actions has no use for"),
+    "more than a share": ("FrozenLake-v1", "expected", {"lr_value": 2.0}, "lr_value is 2, but with expected it is the"),
     "a table": ("FrozenLake-v1", "pgpe", {}, "none for the policy 'tabular': choose policy 'linear' with"),
     "tiles": ("MountainCar-v0", "pgpe", {"features": "tiles"}, "none for the features 'tiles': choose policy 'linear'"),
     "half a pair": ("CartPole-v1", "pgpe", {"batch": 5}, "batch is 5, but pgpe plays episodes in pairs: .* such as 6"),

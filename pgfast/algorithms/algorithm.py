@@ -46,3 +46,4 @@ class Algorithm(NamedTuple):
     # can't be served
     weights: Callable[[Settings, Any, Any, Any], int] = weights_of_baseline
     rate: str = "lr_value"  # the setting that is the step size of these weights
+    averages: bool = False  # do they move by averages, whatever the step rule is?

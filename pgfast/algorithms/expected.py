@@ -5,9 +5,10 @@ One episode's estimate of ∇J is Σ_t w_t Σ_b ∇π(b|S_t) q̂(S_t, b; w), ove
 noise of drawing an action is gone, and that of what comes after it is in q̂ alone. w_t is γᵗ or 1, as in REINFORCE.
 
 q̂ is linear in the features that the policy's preferences are linear in: of a table it has a number for each entry, of
-state features x(s) weights for each action, of state–action features q̂ = wᵀ x(s, a). At each update of θ, w takes a
-step down the gradient of ½ Σ_t (G_t − q̂(S_t, A_t))². The w that weighs a batch comes from earlier ones: where q̂ is
-the policy's Q the estimate is unbiased, else off by Σ_s d(s) Σ_b ∇π(b|s) (q̂ − Q)(s, b).
+state features x(s) weights for each action, of state–action features q̂ = wᵀ x(s, a). At each update of θ, w follows
+what the returns G_t of the batch exceed q̂(S_t, A_t) by, each weight by its own average (`pgfast.kernels.averages`): in
+a table, an action that is taken once in a hundred visits is known as soon as any. The w that weighs a batch comes from
+earlier ones: where q̂ is the policy's Q the estimate is unbiased, else off by Σ_s d(s) Σ_b ∇π(b|s) (q̂ − Q)(s, b).
 
 Sutton, McAllester, Singh & Mansour 2000: Policy gradient methods for reinforcement learning with function
 approximation. NIPS 12.
@@ -45,16 +46,27 @@ def weights_of(settings: Settings, model: Any, env: Any, traits: Any) -> int:
     return int(model.n_rows if model.tabular else model.n_parameters)
 
 
+def _check(settings: Settings) -> None:
+    """Raise PgfastError for a batch that would replace more than there is."""
+    if settings.lr_value > 1.0:
+        raise PgfastError(
+            f"lr_value is {settings.lr_value:g}, but with expected it is the share of what q̂ knows that each batch "
+            f"replaces: it must be at most 1."
+        )
+
+
 EXPECTED = Algorithm(
     "Expected policy gradient: a learned q̂ meets the score of every action",
     "Sutton et al. 2000; Ciosek & Whiteson 2018",
     make_expected,
-    defaults={"baseline": "none"},
+    defaults={"baseline": "none", "lr_value": 0.1},
     fixed={
         "baseline": ("none", "a sum over all actions has no use for a baseline"),
         "returns": ("to-go", "q̂ is what follows a step"),
         "in_loop": (False, "q̂ is fitted once the returns are known"),
     },
+    check=_check,
     estimates=False,
     weights=weights_of,
+    averages=True,
 )

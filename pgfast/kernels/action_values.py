@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pgfast.compiler import fma, lane_kernel, leaf
+from pgfast.kernels.averages import count_visits
 from pgfast.kernels.lanes import TURN, settle_and_weigh
 from pgfast.kernels.sparse import Sparse, add_step, write_step
 from pgfast.kernels.sparse import see_episode as see_features
@@ -52,6 +53,7 @@ class ActionTraces(Traces):
         value_actions(policy, n, lanes, m)
         inner(n, m.weights, m.taken, m.value)
         trace_value(n, algorithm.gamma, lanes.live, lanes.reward, m.value, m.taken, m.ev, m.gv)
+        count_visits(n, lanes.live, m.taken, m.peak, m.gv)
         waiting = settle_and_weigh(n, algorithm, lanes)
         weigh_advantages(n, lanes.weight, lanes.action, m.c, m.peak, m.q)
         if algorithm.entropy != 0.0:
@@ -73,7 +75,8 @@ def value_table(tape, algorithm, learner, i, w, accounts, account):
         index = np.int64(tape.index[k])
         g = fma(algorithm.gamma, g, w.memory.last[i] if t == steps - 1 else tape.reward[k])
         credited += g
-        sums[accounts.value_at + index] += g - numbers[learner.weights_at + index]
+        sums[accounts.value_at + 2 * index] += g - numbers[learner.weights_at + index]
+        sums[accounts.value_at + 2 * index + 1] += 1.0
         weight = tape.powers[t] if algorithm.discount_factor == 1 else 1.0
         first = index // n * n
         for entry in range(first, first + n):
@@ -106,6 +109,16 @@ def estimate_all(tape, learner, run, i, row, q):
 
 
 @leaf
+def add_error(tape, i, row, b, error, first, sums):
+    """What q̂ of action b lacks at a turn of lane i, and a visit, to its weights; each is one of as many as are
+    active."""
+    for j in range(tape.active.shape[2]):
+        at = first + 2 * (np.int64(tape.active[i, row, j]) * tape.width + b)
+        sums[at] += error
+        sums[at + 1] += tape.active.shape[2] * 1.0
+
+
+@leaf
 def value_features(tape, algorithm, learner, i, w, accounts, account):
     """Back over the episode in lane i, of sparse features; returns Σ_t G_t."""
     credited, g, sums, q = 0.0, 0.0, accounts.sums[account], w.memory.h
@@ -124,7 +137,7 @@ def value_features(tape, algorithm, learner, i, w, accounts, account):
             c = tape.c[i, row, b]
             p = 2.0 - c if c > 0.0 else -c
             if c > 0.0:
-                add_step(tape, i, row, accounts.value_at, b, g - q[b, i], sums)
+                add_error(tape, i, row, b, g - q[b, i], accounts.value_at, sums)
             bonus = tape.q[i, row, b] if algorithm.entropy != 0.0 else 0.0
             add_step(tape, i, row, 0, b, fma(weight * p, q[b, i] - mean, bonus), sums)
     return credited

@@ -40,6 +40,13 @@ class Unrefined(NamedTuple):
 UNREFINED = Unrefined()
 
 
+class Descent(NamedTuple):
+    """Weights of a value function take a step of the rule along their gradient."""
+
+
+DESCENT = Descent()
+
+
 class Optimisation(NamedTuple):
     """Step rule and step sizes of policy and value function, and what is made of a gradient before the step."""
 
@@ -50,6 +57,7 @@ class Optimisation(NamedTuple):
     schedule: Any = Constant()  # of both step sizes
     bound: Any = Unbounded()  # on the norm of a gradient: of the policy's, and of the value function's
     refinement: Any = UNREFINED
+    critic: Any = DESCENT  # how the weights of a value function move
 
 
 class Learner(NamedTuple):
@@ -239,11 +247,13 @@ def update(policy, algorithm, optimisation, learner, accounts, a, run, room):
     if not move_spans(rule, optimisation.lr * factor, learner, run, 0, learner.n_theta, room, 0, 1):
         return False
     prepare(policy, learner, run, room)
-    return algorithm.fits_value == 0 or update_values(optimisation, factor, learner, accounts, a, run, room)
+    return algorithm.fits_value == 0 or fit_values(
+        optimisation.critic, optimisation, factor, learner, accounts, a, run, room
+    )
 
 
 @routine
-def update_values(optimisation, factor, learner, accounts, a, run, room):
+def update_values(critic, optimisation, factor, learner, accounts, a, run, room):
     """The value function's part of `update`."""
     size, at, n = learner.n_weights, room.value_at, accounts.sums[a, accounts.stats_at + COUNT]
     rule, rate = optimisation.rule, optimisation.lr_value * factor
@@ -259,6 +269,10 @@ def update_values(optimisation, factor, learner, accounts, a, run, room):
     span_everything(room, size)
     shorten(optimisation.bound, room.numbers, room.spans, at, 1)
     return move_parameters(rule, rate, learner, run, learner.weights_at, size, room, at, 0, size)
+
+
+# (critic, optimisation, factor, learner, accounts, a, run, room) -> is w finite?
+fit_values = optional_hook("fit_values", update_values)
 
 
 @kernel

@@ -244,17 +244,25 @@ def move_lanes(policy, optimisation, n, lanes, m):
 
 
 @inlined
+def descend_lanes(critic, optimisation, n, lanes, m):
+    """A step of the value function's weights along their gradient; 0 when they would not be finite in some lane."""
+    gather_values(n, lanes, m)
+    shorten_all(optimisation.bound, n, m.wg)
+    return move_values(n, optimisation.rule, optimisation.schedule, optimisation.lr_value, lanes, m)
+
+
+fit_lanes = optional_hook("fit_lanes", descend_lanes)  # (critic, optimisation, n, lanes, m) -> 0 or 1
+
+
+@inlined
 def update_lanes(policy, algorithm, optimisation, n, lanes, m):
     """A step of θ (and of v̂) in the lanes whose batch is complete; 0 when it would not be finite in some."""
-    rule, schedule = optimisation.rule, optimisation.schedule
     if algorithm.leaves_one_out == 1:
         leave_one_out(n, lanes, m)
     gather(n, policy, lanes, m)
-    set_scales(schedule, n, lanes, m)
+    set_scales(optimisation.schedule, n, lanes, m)
     shorten_all(optimisation.bound, n, m.gradient)
     good = move_lanes(policy, optimisation, n, lanes, m)
     if algorithm.fits_value == 1:
-        gather_values(n, lanes, m)
-        shorten_all(optimisation.bound, n, m.wg)
-        good &= move_values(n, rule, schedule, optimisation.lr_value, lanes, m)
+        good &= fit_lanes(optimisation.critic, optimisation, n, lanes, m)
     return good

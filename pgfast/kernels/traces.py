@@ -67,7 +67,7 @@ def trace_fields(sizes: Sizes, precision: Precision = DOUBLE, moments: tuple[int
         "g": (rows,),  # gradient
         "s": (rows,),  # weighted sum of the episode's scores, for the leave-one-out baseline
         "ev": (values,),
-        "gv": (values,),
+        "gv": (values + sizes.taken,),  # and where these are what is valued, how often each was visited
         "weights": (values,),  # the value function's
         # where lanes are runs
         "full": (parameters,),  # θ
@@ -332,8 +332,10 @@ class Traces(NamedTuple):
             for array in (m.full, m.m, m.u):
                 array[r, target] = array[r, source]
         for k in range(m.weights.shape[0]):
-            for array in (m.weights, m.wm, m.wu, m.ev, m.gv):
+            for array in (m.weights, m.wm, m.wu, m.ev):
                 array[k, target] = array[k, source]
+        for k in range(m.gv.shape[0]):
+            m.gv[k, target] = m.gv[k, source]
         for r in range(m.rest.shape[0]):
             m.rest[r, target] = m.rest[r, source]
         for k in range(m.weights_rest.shape[0]):

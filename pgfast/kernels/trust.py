@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pgfast.compiler import lane_kernel, leaf, routine
 from pgfast.kernels.fisher import share_within
-from pgfast.kernels.learner import begin_update, end_batch, span_everything, update_values
+from pgfast.kernels.learner import begin_update, end_batch, fit_values, span_everything
 from pgfast.kernels.passes import (
     AHEAD,
     DIRECTION,
@@ -162,7 +162,8 @@ def start_solving(record, policy, algorithm, optimisation, learner, accounts, a,
     factor = begin_update(optimisation, learner, run)
     state[SHARE] = optimisation.lr * factor
     end_batch(learner, run, state[PLAYED])
-    if not isfinite(state[SQUARE]) or not update_values(optimisation, factor, learner, accounts, a, run, room):
+    critic = optimisation.critic
+    if not isfinite(state[SQUARE]) or not fit_values(critic, optimisation, factor, learner, accounts, a, run, room):
         return BROKEN
     if state[SQUARE] == 0.0:
         state[STAGE] = DONE
