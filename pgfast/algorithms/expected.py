@@ -59,7 +59,7 @@ EXPECTED = Algorithm(
     "Expected policy gradient: a learned q̂ meets the score of every action",
     "Sutton et al. 2000; Ciosek & Whiteson 2018",
     make_expected,
-    defaults={"baseline": "none", "lr_value": 0.1},
+    defaults={"baseline": "none", "lr_value": 0.5},
     fixed={
         "baseline": ("none", "a sum over all actions has no use for a baseline"),
         "returns": ("to-go", "q̂ is what follows a step"),
