@@ -58,10 +58,15 @@ class Bends:
     above: float | None  # and for larger ones
 
 
-def drift(features: int = 2, *, length: int = LENGTH, batch: int = 256, **settings: Any) -> Engine:
-    """A linear policy on as many features; a gradient, and so what suits it, grows with the length of episodes."""
+def drift(numbers: int = 2, *, length: int = LENGTH, batch: int = 256, **settings: Any) -> Engine:
+    """A linear policy on as many numbers; a gradient, and so what suits it, grows with the length of episodes."""
     chosen = {"policy": "linear", "bias": False, "gamma": 0.9, "optimizer": "sgd", "entropy": 0.0, **settings}
-    return Engine(Drift((0.0,) * features), batch=batch, max_steps=length, lr=0.05 / length, **chosen)
+    return Engine(Drift((0.0,) * numbers), batch=batch, max_steps=length, lr=0.05 / length, **chosen)
+
+
+def tiled(tilings: int) -> Engine:
+    """The same with as many tilings."""
+    return drift(features="tiles", feature_parameters={"tilings": tilings, "low": -1.0, "high": 1.0})
 
 
 def garnet(states: int, actions: int, batch: int = 256) -> Engine:
@@ -93,6 +98,7 @@ CURVES = {
     "states": Curve("states", "tabular, 4 actions", [10, 100, 1_000, 10_000, 100_000], lambda n: garnet(n, 4, 1024)),
     "actions": Curve("actions", "tabular, 100 states", powers(2, 1, 8), lambda n: garnet(100, n)),
     "features": Curve("features", "linear", powers(2, 0, 5), lambda n: drift(n)),  # each is compiled anew
+    "tilings": Curve("tilings", "tiles, 2 numbers", powers(2, 0, 6), tiled),
     "length": Curve("steps of an episode", "linear, 2 features, batch 256", powers(8, 0, 5), lambda n: drift(length=n)),
     "threads": Curve("threads", "linear, 2 features, batch 1,024", thread_counts(), lambda n: drift(batch=1024), True),
 }

@@ -45,6 +45,7 @@ CHANGING = {  # settings and parameters that differ along a curve; x is the numb
     "states": "n_states",
     "actions": "n_actions",
     "features": "start",
+    "tilings": "tilings",
     "length": "max_steps",
 }
 
@@ -57,6 +58,7 @@ def test_only_x_changes(name):
     for x in curve.points[:2]:
         given = curve.engine(x).settings.given()
         parameters = {k: len(v) if k == "start" else v for k, v in given.pop("env_parameters").items()}
+        parameters |= given.pop("feature_parameters")
         flat.append((x, {"max_steps": given.get("max_steps"), **given, **parameters}))
     for x, settings in flat:
         assert name == "threads" or settings[CHANGING[name]] == x
