@@ -1,4 +1,4 @@
-"""What an action costs a program that has the observation: ``python bench/embedding.py [--json] [--repeats N]``.
+"""What an action costs a program that has the observation: ``python -m pgfast._bench.embedding [--repeats N]``.
 
 An observation at a time, as a tuple, an array or an int, and a batch; and an agent's step, which is `act` and `observe`
 and what it learns from both. The engine is warm. Times are of the thread, so that other programs don't count; each

@@ -1,4 +1,4 @@
-"""What single precision gains and costs: ``python bench/precision.py [--rounds N] [--scale F] [workload …]``.
+"""What single precision gains and costs: ``python -m pgfast._bench.precision [--rounds N] [--scale F] [workload …]``.
 
 In each round both precisions learn the same task in turn, from the same seed, on one thread. Their random numbers
 differ, so what they learn is compared as two samples. Times are of training, after compilation.

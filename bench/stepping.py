@@ -1,4 +1,4 @@
-"""Steps a second of vector environments for somebody else's agent: ``python bench/stepping.py [--json] [--repeats N]``.
+"""Steps a second of vector environments for somebody else's agent: ``python -m pgfast._bench.stepping``.
 
 CartPole with 1, 64 and 1024 sub-environments: pgfast's `VectorEnv`, and Gymnasium's own two, the one in NumPy that it
 has for CartPole and its general one that steps single environments. Actions are drawn beforehand; times are of the
