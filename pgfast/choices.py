@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.algorithms.algorithm import check_fixed
-from pgfast.algorithms.catalogue import ALGORITHMS, EVERY, algorithm_of
+from pgfast.algorithms.catalogue import OF_ALGORITHMS, algorithm_of
 from pgfast.algorithms.reinforce import BASELINES
 from pgfast.errors import PgfastError, unknown
 from pgfast.kernels.step_rules import RULES
-from pgfast.settings import Settings
+from pgfast.settings import Settings, check_owners
 
 MOST_EPISODES = 2**53  # up to there floats count exactly
+OF_SCHEDULES = {"schedule_updates": ["inverse", "robbins-monro"], "schedule_power": ["robbins-monro"]}
 
 
 def check(settings: Settings) -> None:
@@ -26,7 +27,7 @@ def check(settings: Settings) -> None:
             "baseline is 'batch' and batch is 1: an episode has no others to compare it with and the gradient would be "
             "the plain one; take a batch of at least 2, or another baseline."
         )
-    _check_schedule(settings)
+    check_owners(OF_SCHEDULES, settings.schedule, f"the schedule {settings.schedule}", settings)
     apart = settings.log_every
     if apart is not None and apart % settings.batch:
         raise PgfastError(
@@ -51,29 +52,9 @@ def check_episodes(settings: Settings, first: int, count: int) -> None:
         )
 
 
-_OF_SCHEDULES = {"schedule_updates": ("inverse", "robbins-monro"), "schedule_power": ("robbins-monro",)}
-
-
-def _check_schedule(settings: Settings) -> None:
-    """Raise PgfastError for a constant that the schedule doesn't have."""
-    for choice, schedules in _OF_SCHEDULES.items():
-        given = getattr(settings, choice)
-        if given != Settings.__dataclass_fields__[choice].default and settings.schedule not in schedules:
-            raise PgfastError(
-                f"{choice} is {given}, which the schedule {settings.schedule} doesn't have: leave it out, or choose "
-                f"from {', '.join(schedules)}."
-            )
-
-
 def _check_algorithm(settings: Settings) -> None:
     """Raise PgfastError for a setting that the algorithm doesn't have, or has as something else."""
     name, algorithm = settings.algorithm, algorithm_of(settings)
-    for choice in sorted(EVERY - set(algorithm.own)):
-        given = getattr(settings, choice)
-        if given != Settings.__dataclass_fields__[choice].default:
-            others = [other for other, entry in ALGORITHMS.items() if choice in entry.own]
-            raise PgfastError(
-                f"{choice} is {given}, which {name} has no use for: leave it out, or choose from {', '.join(others)}."
-            )
+    check_owners(OF_ALGORITHMS, name, name, settings)
     check_fixed(name, algorithm.fixed, settings)
     algorithm.check(settings)

@@ -26,7 +26,8 @@ from pgfast.features import OneHot
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, make_log
 from pgfast.kernels.statistics import LENGTH
 from pgfast.logs import read_log
-from pgfast.models import Model, build
+from pgfast.models import Model
+from pgfast.parametrisations import build
 from pgfast.presets import preset
 from pgfast.probe import Traits, probe
 from pgfast.results import Evaluation, Gaussian, Progress, Training
@@ -54,9 +55,7 @@ class Engine:
     algorithm : str
         A name that ``pgfast algorithms`` lists (`docs/algorithms.md`).
     policy : str
-        ``"auto"``, ``"tabular"``, ``"linear"``, ``"state-action"``, ``"escort"``, ``"mixed"``,
-        ``"exponential-family"``, ``"timed"`` or, for real actions, ``"gaussian"`` or ``"gaussian-linear-std"``
-        (`docs/policies.md`).
+        ``"auto"``, which suits the environment, or a name that ``pgfast policies`` lists (`docs/policies.md`).
     gamma : float in [0, 1]
         Discount of the returns that the algorithm credits to actions.
     lr, lr_value : float

@@ -21,7 +21,7 @@ from pgfast.engine import Engine
 from pgfast.errors import PgfastError
 from pgfast.exact_training import time_limit
 from pgfast.kernels.statistics import COUNT, DISCOUNTED
-from pgfast.settings import Settings
+from pgfast.settings import Settings, default
 
 LEAST = 30  # estimates, for their variance to be known
 _STILL = 1e-300  # a step size with which θ stays what it is
@@ -79,7 +79,7 @@ def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads:
         if getattr(settings, name):
             raise PgfastError(f"{name} is on: an update is then no estimate of the return's gradient; leave it out.")
     fixed: dict[str, Any] = {"optimizer": "sgd", "theta0": theta.tolist(), "runs": count}
-    fixed |= {name: Settings.__dataclass_fields__[name].default for name in _OF_STEPS}
+    fixed |= {name: default(name) for name in _OF_STEPS}
     still = Engine.from_settings(replace(settings, **fixed, lr=_STILL), engine.source)
     moving = Engine.from_settings(replace(settings, **fixed, lr=1.0), engine.source)
     batch = settings.batch

@@ -3,6 +3,7 @@ line take. A new choice is one field here; its description is the help of the co
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -32,9 +33,7 @@ class Settings:
     env_parameters: dict[str, Any] = field(default_factory=dict)
     algorithm: str = _choice("reinforce", "What learns: a name that `pgfast algorithms` lists.")
     policy: str = _choice(
-        "auto",
-        "auto, tabular, linear, state-action, escort, mixed, exponential-family or timed; for real actions gaussian or "
-        "gaussian-linear-std.",
+        "auto", "What chooses actions: a name that `pgfast policies` lists, or auto, which suits the environment."
     )
     features: str = _choice(
         "auto", "What a linear policy weighs: a name that `pgfast features` lists, or my_features.py:function."
@@ -132,6 +131,27 @@ class Settings:
     def given(self) -> dict[str, Any]:
         """The choices by name, without those left open."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def default(choice: str) -> Any:
+    """What a choice is where neither the user nor a preset says anything."""
+    return Settings.__dataclass_fields__[choice].default
+
+
+def owners(table: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The choices that some lines of a table have as their `own`, and the names of those lines."""
+    choices = sorted({choice for line in table.values() for choice in line.own})
+    return {choice: [name for name, line in table.items() if choice in line.own] for choice in choices}
+
+
+def check_owners(owners: Mapping[str, Sequence[str]], name: str, what: str, settings: Settings) -> None:
+    """Raise PgfastError for a choice that `name` is none of the owners of; `what` it is, in words."""
+    for choice, names in owners.items():
+        given = getattr(settings, choice)
+        if name not in names and given != default(choice):
+            raise PgfastError(
+                f"{choice} is {given}, which {what} has no use for: leave it out, or choose from {', '.join(names)}."
+            )
 
 
 @cache

@@ -35,7 +35,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["sample"],
     ["state_features"],
     ["models", "players"],
-    ["logs", "refinements"],
+    ["logs", "parametrisations", "refinements"],
     ["problem"],
     ["batch_records", "memories"],
     ["training"],

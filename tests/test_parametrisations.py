@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import problems
 import pytest
+from commands import answer_here, here
 from problems import random_mdp
 from scipy import integrate, stats
 
@@ -15,6 +16,7 @@ from pgfast import Engine, PgfastError, TabularMDP, exact
 from pgfast.gradcheck import check_gradient
 from pgfast.inference import softmax
 from pgfast.kernels.learner import make_room
+from pgfast.parametrisations import POLICIES
 from pgfast.policies.clocks import Shared, Stationary, Timed
 from pgfast.policies.escort import Escort
 from pgfast.policies.family import Family, ordered_statistics
@@ -289,13 +291,16 @@ def test_settings_come_back(tmp_path: Any) -> None:
         ({"policy": "escort", "escort_power": 0.5}, "escort_power is 0.5: it must be at least 1"),
         ({"policy": "mixed", "mixing": 1.0}, "mixing is 1.0: it must be less than 1"),
         ({"policy": "mixed", "mixing": -0.1}, "mixing is -0.1: it must be at least 0"),
-        ({"policy": "escort", "temperature": 2.0}, "temperature is 2.0, but the policy 'escort' has none"),
-        ({"mixing": 0.5}, "mixing is 0.5, but the policy 'tabular' has none: leave it out, or choose from 'mixed'"),
+        ({"policy": "escort", "temperature": 2.0}, "temperature is 2.0, which the policy 'escort' has no use for"),
+        (
+            {"mixing": 0.5},
+            "mixing is 0.5, which the policy 'tabular' has no use for: leave it out, or choose from m",
+        ),
         ({"policy": "exponential-family", "statistics": 0}, "statistics"),
         ({"policy": "exponential-family", "statistics": 3}, "statistics is 3: it must be less than 3"),
         ({"policy": "exponential-family", "statistics": [[1.0], [2.0]]}, "statistics has 2 rows of 1 numbers"),
         ({"policy": "exponential-family", "statistics": [[1.0], [2.0], [1.0, 2.0]]}, "1 or 2 numbers"),
-        ({"squash": True}, "squash is True, but the policy 'tabular' has none"),
+        ({"squash": True}, "squash is True, which the policy 'tabular' has no use for"),
         ({"policy": "gaussian-linear-std"}, "policy is 'gaussian-linear-std', but the actions are discrete"),
     ],
 )
@@ -346,3 +351,12 @@ def test_the_density_of_a_squashed_action_integrates_to_one() -> None:
 def test_squashing_needs_bounds() -> None:
     with pytest.raises(PgfastError, match="squash is on, but not all actions in Box"):
         Engine(problems.Raft(), squash=True)
+
+
+def test_policies_are_listed() -> None:
+    listed = answer_here("policies")["policies"]
+    assert [entry["name"] for entry in listed] == list(POLICIES)
+    assert all(entry["description"] and entry["reference"] and entry["settings"] for entry in listed)
+    assert {entry["name"] for entry in listed if entry["actions"] == "real"} == {"gaussian", "gaussian-linear-std"}
+    shown = here("policies").stdout
+    assert all(name in shown for name in POLICIES)

@@ -146,7 +146,7 @@ def test_policies_that_choose_among_actions(policy: str) -> None:
 def test_wrong_choices() -> None:
     with pytest.raises(PgfastError, match=r"policy is 'gaussian', but the actions are discrete, Discrete\(2\): choose"):
         Engine("CartPole-v1", policy="gaussian")
-    words = r"std0 is 0\.5, but the policy 'linear' has none: leave it out, or choose from 'gaussian', 'gaussian-linear"
+    words = r"std0 is 0\.5, which the policy 'linear' has no use for: leave it out, or choose from gaussian, gaussian-l"
     with pytest.raises(PgfastError, match=words):
         Engine("CartPole-v1", std0=0.5)
     for wrong in (0.0, -1.0, [1.0, 2.0, 3.0], [1.0, -1.0], []):

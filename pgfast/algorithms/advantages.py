@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pgfast.errors import PgfastError
-from pgfast.settings import Settings
+from pgfast.settings import Settings, default
 
 OWN = ("lam", "n_steps", "bootstrap", "soft")
 
@@ -107,7 +107,7 @@ def check_advantages(settings: Settings) -> None:
         raise PgfastError("soft is on and entropy 0, so that nothing is paid: give entropy, or leave soft out.")
     for name, other in (("returns", "to-go"), ("in_loop", False)):
         if wanted(settings) and getattr(settings, name) != other:
-            first = next(s for s in OWN if getattr(settings, s) != Settings.__dataclass_fields__[s].default)
+            first = next(s for s in OWN if getattr(settings, s) != default(s))
             raise PgfastError(
                 f"{name} is {getattr(settings, name)!r}, with which {first} means nothing here: leave one of them out."
             )

@@ -16,7 +16,7 @@ from pgfast.algorithms.ppo import PPO
 from pgfast.algorithms.reinforce import REINFORCE
 from pgfast.algorithms.trpo import TRPO
 from pgfast.errors import unknown
-from pgfast.settings import Settings
+from pgfast.settings import Settings, owners
 
 ALGORITHMS: dict[str, Algorithm] = {
     "reinforce": REINFORCE,
@@ -33,7 +33,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "gradient-bandit": GRADIENT_BANDIT,
     **exact_algorithms(),
 }
-EVERY = {name for algorithm in ALGORITHMS.values() for name in algorithm.own}  # settings that not all have
+OF_ALGORITHMS = owners(ALGORITHMS)  # settings that not all have
 
 
 def algorithm_of(settings: Settings) -> Algorithm:

@@ -39,9 +39,9 @@ class ExactAlgorithm(NamedTuple):
 
 
 EXACT = {
-    "exact-pg": ExactAlgorithm("Exact policy gradient", "Mei et al. 2020"),
+    "exact-pg": ExactAlgorithm("Exact policy gradient", "Mei et al. 2020a"),
     "exact-npg": ExactAlgorithm("Exact natural gradient", "Kakade 2001; Agarwal et al. 2021", natural=True),
-    "exact-entropy-pg": ExactAlgorithm("Exact gradient with an entropy bonus", "Mei et al. 2020", entropy=True),
+    "exact-entropy-pg": ExactAlgorithm("Exact gradient with an entropy bonus", "Mei et al. 2020a", entropy=True),
     "exact-entropy-npg": ExactAlgorithm(
         "Exact natural gradient with an entropy bonus", "Cen et al. 2022", natural=True, entropy=True
     ),

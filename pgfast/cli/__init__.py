@@ -23,6 +23,7 @@ from pgfast.cli import (
     gradcheck,
     landscape,
     off_policy,
+    policies,
     resume,
     train,
     verify,
@@ -61,6 +62,7 @@ app.command()(evaluate.evaluate)
 app.command()(environments.envs)
 app.command()(environments.info)
 app.command()(algorithms.algorithms)
+app.command()(policies.policies)
 app.command()(features.features)
 app.command()(check.check)
 app.command()(exact.exact)

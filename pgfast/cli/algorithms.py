@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgfast.cli.output import Debug, Json, Quiet, answer
+from pgfast.cli.output import Debug, Json, Quiet, answer, assignments, catalogue
 
 
 def algorithms(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
@@ -21,22 +21,15 @@ def algorithms(as_json: Json = False, quiet: Quiet = False, debug: Debug = False
         }
         for name, entry in ALGORITHMS.items()
     ]
-    answer({"algorithms": found}, lambda: _list(found), as_json, quiet)
+    answer({"algorithms": found}, lambda: catalogue(found, _details, *_NOTES), as_json, quiet)
 
 
-def _list(found: list[dict[str, Any]]) -> Any:
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.text import Text
+_NOTES = (
+    "`pgfast train --help` explains all settings; `pgfast info ENV --algorithm NAME` shows those that suit ENV.",
+    "pgfast train ENV --algorithm NAME",
+)
 
-    parts: list[Any] = []
-    for entry in found:
-        lines = [entry["description"] + "."]
-        if entry["settings"]:
-            lines.append(f"Settings of its own: {', '.join(entry['settings'])}.")
-        if entry["defaults"]:
-            lines.append(f"By default {', '.join(f'{k}={v}' for k, v in entry['defaults'].items())}.")
-        parts += [Text(entry["name"], "bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
-        parts += [Padding(Text(entry["reference"] + ".", "dim"), (0, 0, 0, 2))]
-    parts += [Text(), Text("pgfast train ENV --algorithm NAME")]
-    return Group(*parts)
+
+def _details(entry: dict[str, Any]) -> list[str]:
+    own, usual = entry["settings"], assignments(entry["defaults"])
+    return [*([f"Settings of its own: {', '.join(own)}."] if own else []), *([f"By default {usual}."] if usual else [])]

@@ -94,12 +94,13 @@ def info(
 ) -> None:
     """Describe an environment. Shows parameters, spaces, time limit and optimum, what it looks like, and the settings
     it is trained with."""
-    from pgfast.algorithms.catalogue import ALGORITHMS, EVERY
+    from pgfast.algorithms.catalogue import OF_ALGORITHMS
+    from pgfast.choices import OF_SCHEDULES
     from pgfast.collection import BUNDLED, family
     from pgfast.engine import Engine
     from pgfast.environments import definition
     from pgfast.facts import description
-    from pgfast.models import OF_POLICIES
+    from pgfast.parametrisations import OF_POLICIES
     from pgfast.random import make_key
 
     engine = Engine(env, algorithm=algorithm, env_parameters=parameters(env_parameters))
@@ -107,8 +108,8 @@ def info(
     first = source.env.reset(make_key()) if source.foreign is None else None
     if image is not None:
         _draw(source, first, image)
-    others = {choice for choice, policies in OF_POLICIES.items() if engine.model.name not in policies}
-    others |= EVERY - set(ALGORITHMS[algorithm].own)
+    chosen = ((OF_ALGORITHMS, algorithm), (OF_POLICIES, engine.model.name), (OF_SCHEDULES, engine.settings.schedule))
+    others = {choice for owners, name in chosen for choice, names in owners.items() if name not in names}
     idle = {"env", "env_parameters", *others}  # settings that say nothing here
     data = {
         "env": env,

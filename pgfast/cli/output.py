@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,6 +55,30 @@ def facts(rows: Iterable[tuple[str, str]], title: str | None = None) -> Renderab
     for name, text in rows:
         table.add_row(name, text)
     return table
+
+
+def catalogue(
+    found: Iterable[dict[str, Any]], details: Callable[[dict[str, Any]], Iterable[str]], *notes: str
+) -> RenderableType:
+    """What there is to choose from: of each its name, description, details and reference; `notes` at the end."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    parts: list[Any] = []
+    for entry in found:
+        lines = [Text(line) for line in (f"{entry['description']}.", *details(entry))]
+        indented = [*lines, Text(f"{entry['reference']}.", "dim")]
+        parts += [Text(entry["name"], "bold"), *(Padding(line, (0, 0, 0, 2), expand=False) for line in indented)]
+    return Group(*parts, Text(), *map(Text, notes))
+
+
+def assignments(choices: Mapping[str, Any]) -> str:
+    """``bins=8, wrap=false, low``: the name alone of what is found where it is not given."""
+    return ", ".join(
+        name if value is None else f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in choices.items()
+    )
 
 
 def cut_off(engine: Any, mean_length: float) -> list[tuple[str, str]]:
