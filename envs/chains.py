@@ -6,7 +6,7 @@ import numpy as np
 
 from pgfast.drawing import tiles
 from pgfast.errors import PgfastError
-from pgfast.tables import Outcomes, TabularMDP
+from pgfast.tables import Outcomes, TabularMDP, check_size
 
 
 class RandomWalk(NamedTuple):
@@ -30,6 +30,7 @@ class RandomWalk(NamedTuple):
         if self.states < 1:
             raise PgfastError(f"RandomWalk.states is {self.states}: it must be at least 1.")
         n = self.states + 2
+        check_size("RandomWalk", n, 1, 2)
         at = np.arange(n)
         inside = (at > 0) & (at < n - 1)
         following = np.stack([at - inside, at + inside], axis=1)
@@ -68,6 +69,7 @@ class Chain(NamedTuple):
         if not 0 <= self.slip <= 1:
             raise PgfastError(f"Chain.slip is {self.slip}: it must be a probability, from 0 to 1.")
         n, last = self.length, self.length - 1
+        check_size("Chain", n, 2, 2)
         at = np.arange(n)
         following = np.stack([np.minimum(at + 1, last), np.zeros(n, np.int64)], axis=1)  # forward, back
         reward = np.stack([np.where(at == last, self.large, 0.0), np.full(n, self.small)], axis=1)
@@ -102,6 +104,7 @@ class VanishingChain(NamedTuple):
         if self.length < 1:
             raise PgfastError(f"VanishingChain.length is {self.length}: it must be at least 1.")
         last = self.length + 1
+        check_size("VanishingChain", last + 1, 4, 1)
         at = np.arange(last + 1)
         left, right = np.maximum(at - 1, 0), np.minimum(at + 1, last)
         following = np.stack([right, left, left, left], axis=1)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.errors import PgfastError
-from pgfast.tables import Outcomes, TabularMDP
+from pgfast.tables import Outcomes, TabularMDP, check_size
 
 
 class Garnet(NamedTuple):
@@ -35,6 +35,7 @@ class Garnet(NamedTuple):
                 f"Garnet has n_states={n_states}, n_actions={self.n_actions}, branching={b}: all must be at least 1, "
                 f"and branching at most n_states."
             )
+        check_size("Garnet", n_states, self.n_actions, b)
         random = np.random.default_rng(self.seed)
         following = distinct(random, rows, b, n_states)
         cuts = np.sort(random.random((rows, b - 1)), axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pgfast.drawing import Circle, Words, box
 from pgfast.errors import PgfastError
-from pgfast.tables import Outcomes, TabularMDP
+from pgfast.tables import Outcomes, TabularMDP, check_size
 
 MOST_STATES = 100_000
 
@@ -103,6 +103,7 @@ class QueueAdmission(NamedTuple):
     def table(self):
         require(self, 1, ["capacity"])
         require(self, 0, ["arrival_rate", "service_rate"])
+        check_size("QueueAdmission", self.capacity + 1, 2, self.capacity + 1)
         served = self.service_rate / (self.arrival_rate + self.service_rate)  # before the next one arrives
         here = np.arange(self.capacity + 1)
         inside = np.minimum(here[:, None] + np.arange(2), self.capacity)  # (S, A): after the decision
@@ -149,6 +150,7 @@ class DynamicPricing(NamedTuple):
     def table(self):
         require(self, 1, ["items", "periods", "n_prices"])
         require(self, 0, ["customers", "sensitivity"])
+        check_size("DynamicPricing", (self.items + 1) * (self.periods + 1), self.n_prices, self.items + 1)
         price = np.linspace(self.lowest, self.highest, self.n_prices)
         n, t = grid([self.items + 1, self.periods + 1])
         buyers = self.customers / self.periods * np.exp(-self.sensitivity * price)

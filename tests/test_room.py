@@ -9,7 +9,7 @@ import problems
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from pgfast import Engine, PgfastError, room, training
+from pgfast import Engine, PgfastError, make, room, training
 
 LAKE = "FrozenLake-v1"
 FAR = Box(-1.0, 1.0, (6,))
@@ -33,6 +33,8 @@ TOO_LARGE = {  # what is asked for, and what is said; nothing of it is allocated
         lambda: room.check_record([("g", "f8", (10**7, 64))]),
         "The lanes of a thread need 5.12 GB, and can",
     ),
+    "a garnet": (lambda: make("Garnet", n_states=10**8), "Garnet has 100,000,000 states and 4 actions with up to 3"),
+    "a queue": (lambda: make("QueueAdmission", capacity=10**5), "a table can have up to 268,435,456 entries"),
     "tiles": (
         lambda: Engine.for_spaces(FAR, Discrete(2), features="tiles", feature_parameters={"bins": 10**4}),
         "take fewer bins",

@@ -194,7 +194,7 @@ def test_rows_of_very_different_lengths_have_a_limit():
     one = sparse.csr_matrix((np.ones(n - 1), (np.arange(1, n), np.zeros(n - 1, int))), (n, n))
     spread = sparse.csr_matrix((np.full(n, 1.0 / n), (np.zeros(n, int), np.arange(n))), (n, n))
     mdp = TabularMDP([one + spread], np.zeros((n, 1)), np.full(n, 1 / n))
-    with pytest.raises(PgfastError, match="32768 states and 1 actions with up to 32768 outcomes each"):
+    with pytest.raises(PgfastError, match="32,768 states and 1 actions with up to 32,768 outcomes each"):
         mdp.environment()
 
 

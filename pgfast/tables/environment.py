@@ -8,15 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from pgfast.compiler import as_bits, as_float, wide
-from pgfast.errors import PgfastError
 from pgfast.random import floor_index, uniform
 from pgfast.tables.alias import alias_table
 from pgfast.tables.outcomes import Outcomes
+from pgfast.tables.size import check_size
 from pgfast.vmath import times
 
 ENTRY = 4  # words of an entry: its chance of being kept, both codes, both rewards
-_MOST_STATES = 2**30 - 1  # a code is half a word
-_MOST_ENTRIES = 2**28  # 8 GiB
 _LOW = 0xFFFFFFFF
 _1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)
 
@@ -100,14 +98,8 @@ def play_table(
     outcomes: Outcomes, n_states: int, n_actions: int, rho0: np.ndarray, max_steps: int | None, name: str
 ) -> TableEnvironment:
     """The environment of these outcomes, which begins in a state drawn from `rho0`."""
-    if n_states > _MOST_STATES:
-        raise PgfastError(f"{name} has {n_states} states: a table can have up to {_MOST_STATES}.")
     width = int(np.diff(outcomes.offsets).max())
-    if n_states * n_actions * width > _MOST_ENTRIES:
-        raise PgfastError(
-            f"{name} has {n_states} states and {n_actions} actions with up to {width} outcomes each: a table can have "
-            f"up to {_MOST_ENTRIES} entries, the number of all three multiplied."
-        )
+    check_size(name, n_states, n_actions, width)
     first_chance, first_other = alias_table(np.array([0, n_states]), rho0)
     return TableEnvironment(
         n_states=n_states,
