@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from commands import answer_here, here
 from scipy.stats import chi2, norm
+from user_files import GOOD as GOOD_FILE
 
 from pgfast import Engine, OffPolicy, PgfastError, Recording, TabularMDP, exact, record
 from pgfast.off_policy import ESTIMATORS
@@ -265,6 +266,16 @@ def test_the_command(tmp_path, plain):
     failed = here("off-policy", folders[0], "--behaviour", tmp_path / "nothing")
     assert failed.returncode == 2
     assert "There is no file" in failed.stderr
+
+
+def test_runs_of_a_file_are_loaded_where_it_is_named_again_or_trusted(tmp_path, plain):
+    file, run = tmp_path / "corridor.py", tmp_path / "run"
+    file.write_text(GOOD_FILE, "utf-8")
+    Engine(file).save(run)
+    asked = ("off-policy", run, "--behaviour", run, "--episodes", "3")
+    assert "name the file again, or trust this one (--env FILE or --trust" in here(*asked).stderr
+    for given in (("--env", file), ("--trust",)):
+        assert here(*asked, *given).returncode == 0
 
 
 # ---- what can't be

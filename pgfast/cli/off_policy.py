@@ -9,6 +9,7 @@ import typer
 
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts, span
 from pgfast.cli.progress import Bar
+from pgfast.cli.resume import OwnEnv, Trust
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,6 +25,8 @@ def off_policy(
     episodes: Annotated[int, typer.Option(help="Episodes that it plays.")] = 1000,
     gamma: Annotated[float, typer.Option(help="Discount γ of the returns.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="What episodes are drawn from.")] = 0,
+    env: OwnEnv = None,
+    trust: Trust = False,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -34,7 +37,7 @@ def off_policy(
     from pgfast.off_policy import ESTIMATORS, OffPolicy, exact_value
     from pgfast.recording import record
 
-    engine, other = Engine.load(run), Engine.load(behaviour)
+    engine, other = (Engine.load(folder, env=env, trust=trust) for folder in (run, behaviour))
     with Bar(not (as_json or quiet)) as bar:
         bar.stage("playing", "the behaviour policy")
         found = OffPolicy(engine, record(other, episodes, on=engine, seed=seed), gamma=gamma)
