@@ -180,7 +180,7 @@ class Engine:
     @property
     def optimum(self) -> float | None:
         """The best mean return within reach, where it is known: of a policy that knows the time where this one does."""
-        return self._optimum_in_time if self.model.horizon else self.reach.optimum
+        return self.reach.optimum
 
     @cached_property
     def reach(self) -> Reach:
@@ -189,18 +189,7 @@ class Engine:
 
         features = getattr(self.model.policy, "features", None)
         any_policy = self.model.name in ("tabular", "escort") or isinstance(features, OneHot)
-        return reach(self.source, self.traits, any_policy)
-
-    @cached_property
-    def _optimum_in_time(self) -> float | None:
-        """The best mean return of a policy that knows the time, where the model is known."""
-        from pgfast import exact
-
-        try:
-            table = exact.table_behind(self.source, self.traits)
-        except PgfastError:
-            return None
-        return exact.optimum(table.mdp, setting="finite-horizon", horizon=self.model.horizon).J
+        return reach(self.source, self.traits, any_policy, self.model.horizon)
 
     def digest(self) -> str:
         """SHA-256 of the parameters' bytes (float64, little-endian, run after run)."""

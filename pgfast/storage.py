@@ -222,7 +222,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise PgfastError(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PgfastError(f"{path} can't be read: {error}") from None
+        raise PgfastError(f"{path} can't be read: {error}.") from None
 
 
 def write(path: Path, content: bytes) -> None:
@@ -255,7 +255,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     except FileNotFoundError:
         raise PgfastError(f"There is no file {path}.") from None
     except (OSError, SafetensorError) as error:
-        raise PgfastError(f"{path} can't be read: {error}") from None
+        raise PgfastError(f"{path} can't be read: {error}.") from None
 
 
 def _findable(engine: Engine) -> bool:

@@ -18,7 +18,7 @@ _MOST_STATES = 2000  # of a class, that are looked for where only the best retur
 class Reach(NamedTuple):
     """What the best policy gets, and what Gymnasium calls solved."""
 
-    optimum: float | None  # mean return of the best policy that doesn't know the time; None where it isn't known
+    optimum: float | None  # mean return of the best policy that knows of the time what it may; None: it isn't known
     threshold: float | None  # Gymnasium's, of an environment as it comes
     bound: float | None = None  # mean return of the best policy that may know the time, where the threshold is higher
 
@@ -36,21 +36,25 @@ class Reach(NamedTuple):
         return words
 
 
-def reach(source: Source, traits: Traits, any_policy: bool = True) -> Reach:
-    """Of an environment; `any_policy` says whether every policy of a table's states can be expressed."""
+def reach(source: Source, traits: Traits, any_policy: bool = True, horizon: int | None = None) -> Reach:
+    """Of an environment; `any_policy` says whether every policy of a table's states can be expressed, and `horizon`, of
+    policies that know the time, how many steps they tell apart."""
     threshold = _threshold(source)
+    if horizon is not None:
+        in_time = _best_in_time(source, traits, horizon)
+        return Reach(in_time, threshold, in_time)
     if traits.optimum is not None:
         return Reach(traits.optimum, threshold, traits.optimum)
     table = _table(source, traits)
     if table is None:
         return Reach(None, threshold)
-    horizon = traits.max_steps if traits.limited else None
-    best = best_return(table, horizon) if any_policy else None
+    limit = traits.max_steps if traits.limited else None
+    best = best_return(table, limit) if any_policy else None
     if threshold is None or best is None or best >= threshold:
         return Reach(best, threshold)
     from pgfast.exact.optima import optimum
 
-    case: dict[str, Any] = {"setting": "finite-horizon", "horizon": horizon} if horizon else {"setting": "episodic"}
+    case: dict[str, Any] = {"setting": "finite-horizon", "horizon": limit} if limit else {"setting": "episodic"}
     return Reach(best, threshold, optimum(table, **case).J)
 
 
@@ -62,6 +66,17 @@ def best_average(source: Source, traits: Traits) -> float | None:
     try:
         return None if table is None else optimum(table, setting="average").J
     except PgfastError:  # it depends on where one begins
+        return None
+
+
+def _best_in_time(source: Source, traits: Traits, horizon: int) -> float | None:
+    """Of policies that know the time, where the model is known."""
+    from pgfast.exact.enumeration import table_behind
+    from pgfast.exact.optima import optimum
+
+    try:
+        return optimum(table_behind(source, traits).mdp, setting="finite-horizon", horizon=horizon).J
+    except PgfastError:
         return None
 
 
