@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +17,9 @@ app = typer.Typer(help="Compiled kernels on disk: status, warm, clear.", no_args
 @app.command()
 def status(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """Where compiled kernels are kept, how many, how large."""
-    from pgfast.compiler.cache import cache_folder, cached_files
+    from pgfast.compiler.cache import cached_files
 
-    files = cached_files()
-    data = {"folder": str(cache_folder()), "kernels": len(files), "bytes": sum(f.stat().st_size for f in files)}
+    data = _counted(cached_files())
     answer(data, lambda: facts(_rows(data), title="Kernel cache"), as_json, quiet)
 
 
@@ -57,13 +57,19 @@ def warm(
 @app.command()
 def clear(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """Delete all compiled kernels; they are compiled again when needed."""
-    from pgfast.compiler.cache import cache_folder, cached_files
+    from pgfast.compiler.cache import cached_files
 
     files = cached_files()
-    data = {"folder": str(cache_folder()), "kernels": len(files), "bytes": sum(f.stat().st_size for f in files)}
+    data = _counted(files)
     for file in files:
         file.unlink(missing_ok=True)
     answer(data, lambda: facts(_rows(data), title="Deleted"), as_json, quiet)
+
+
+def _counted(files: list[Path]) -> dict[str, Any]:
+    from pgfast.compiler.cache import cache_folder
+
+    return {"folder": str(cache_folder()), "kernels": len(files), "bytes": sum(file.stat().st_size for file in files)}
 
 
 def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:

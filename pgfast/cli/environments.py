@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgfast.cli.options import Env, Parameters, parameters
-from pgfast.cli.output import Debug, Json, Quiet, answer, facts, threshold
+from pgfast.cli.output import Debug, Json, Quiet, answer, assignments, facts, threshold
 from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def info(
         "threshold": threshold(engine.reach),
         "policy": engine.model.name,
         "n_parameters": engine.model.n_parameters,
-        "settings": {k: v for k, v in engine.settings.given().items() if k not in idle},
+        "settings": {k: v for k, v in engine.settings.given().items() if k not in idle and v != {}},
         "picture": _picture(source, first),
         "image": str(image) if image is not None else None,
     }
@@ -194,7 +194,7 @@ def _describe(data: dict[str, Any], optimum: str) -> Any:
         ("optimum", optimum),
         ("policy", f"{data['policy']}, {data['n_parameters']:,} parameters"),
         ("parameters", ", ".join(f"{k}={v}" for k, v in data["parameters"].items()) or "none"),
-        ("settings", ", ".join(f"{k}={v}" for k, v in data["settings"].items())),
+        ("settings", assignments(data["settings"])),
         *([("image", data["image"])] if data["image"] else []),
     ]
     picture = [Text(), Text(data["picture"])] if data["picture"] else []
