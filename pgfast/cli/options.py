@@ -109,13 +109,12 @@ def parameters(pairs: list[str] | None, flag: str = "-E") -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     import ast
+    import re
 
     if text.startswith("@"):
         return _contents(text[1:])
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(re.sub(r"\b(true|false)\b", lambda word: word[0].capitalize(), text, flags=re.I))
     except (ValueError, SyntaxError):
         return text
 
