@@ -7,7 +7,6 @@ figure is the median of `repeats` timings, beside the least and the largest, all
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pgfast import Agent, Engine
+from pgfast._bench.command import parser_of
 
 MANY, ALONE = 10_000, 2_000  # observations of a batch, and calls that one timing of single ones takes
 LENGTH = 100  # steps of an agent's episodes
@@ -99,7 +99,7 @@ def show(costs: list[Cost]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pgfast._bench.command import parser_of
 from pgfast._bench.words import digits, table
 
 HERE = Path(__file__).parent
@@ -52,6 +53,7 @@ def _short(ratio: dict[str, Any] | None) -> str:
 
 
 def main() -> None:
+    parser_of(__file__, __doc__).parse_args()
     text, count = SHOWN.subn(excerpt(json.loads(RECORD.read_text("utf-8"))), README.read_text("utf-8"))
     if count != 1:
         raise SystemExit(f"{README} has {count} tables that begin with | task |: one is written anew.")

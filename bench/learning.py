@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pgfast._bench.command import parser_of
 from pgfast._bench.machine import OWN, machine, versions
 from pgfast._bench.words import digits, in_words, many, number, table, where
 from pgfast.algorithms.catalogue import ALGORITHMS
@@ -251,7 +252,7 @@ def draw(rows: Sequence[Learned], file: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m pgfast._bench.learning", description=(__doc__ or "").split(":")[0])
+    parser = parser_of(__file__, __doc__)
     sampled = [name for name in ALGORITHMS if name not in EXACT]
     parser.add_argument("--algorithm", action="append", choices=sampled, help="may be repeated; default: all")
     parser.add_argument("--task", action="append", choices=[t.env for t in TASKS], help="may be repeated; default: all")

@@ -6,10 +6,10 @@ differ, so what they learn is compared as two samples. Times are of training, af
 
 from __future__ import annotations
 
-import argparse
 import math
 from statistics import fmean, median, variance
 
+from pgfast._bench.command import add_names, parser_of
 from pgfast.engine import Engine
 from pgfast.workloads import WORKLOADS, Workload
 
@@ -57,8 +57,8 @@ def gradient(precision: str, runs: int = 16, batch: int = 50_000) -> tuple[float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("workload", nargs="*", choices=[*CHANGES, []], help="default: all")
+    parser = parser_of(__file__, __doc__)
+    add_names(parser, "workload", CHANGES)
     parser.add_argument("--rounds", type=int, default=9, help="at least 2")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of episodes")
     given = parser.parse_args()

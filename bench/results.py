@@ -5,7 +5,6 @@ Nothing in them is typed in by hand. results.json is what `pgfast bench --check`
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 from pgfast._bench import stages
 from pgfast._bench.bars import judge
+from pgfast._bench.command import add_names, parser_of
 from pgfast._bench.contest import PATIENCE
 from pgfast._bench.peers import PEERS
 from pgfast._bench.pictures import draw, draw_ratios
@@ -184,14 +184,11 @@ def _peers(data: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pgfast._bench.results", description=__doc__.splitlines()[0])
-    parser.add_argument("workload", nargs="*", help="default: all")
+    parser = parser_of(__file__, __doc__)
+    add_names(parser, "workload", WORKLOADS)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="default: %(default)s")
     given = parser.parse_args()
-    for name in given.workload:
-        if name not in WORKLOADS:
-            parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
     command = " ".join(["python -m pgfast._bench.results", *given.workload, "--rounds", str(given.rounds)])
     write(measure(given.workload or WORKLOADS, given.rounds), given.out, command)
     print(given.out / "RESULTS.md")

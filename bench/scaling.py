@@ -7,7 +7,6 @@ cheapest point, and the bends are where the cost, between two points a power of 
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pgfast._bench.command import add_names, parser_of
 from pgfast._bench.drift import Drift
 from pgfast.engine import Engine
 from pgfast.figures import new_figure, save
@@ -204,8 +204,8 @@ def in_words(found: Bends) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
-    parser.add_argument("curve", nargs="*", choices=[*CURVES, []], help="default: all")
+    parser = parser_of(__file__, __doc__)
+    add_names(parser, "curve", CURVES)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for scaling.png")
     given = parser.parse_args()

@@ -7,11 +7,11 @@ tables the way back over them, updates, statistics, lanes that stand idle.
 
 from __future__ import annotations
 
-import argparse
 import time
 from statistics import median
 from typing import Any
 
+from pgfast._bench.command import add_names, parser_of
 from pgfast._bench.words import digits
 from pgfast.compiler import kernel
 from pgfast.kernels.lanes import PRECISIONS, RUNNING, factors, normalise, step_environment
@@ -95,13 +95,10 @@ HEADS = ("workload", "precision", *STAGES, "rest", "whole step")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pgfast._bench.stages", description=__doc__.splitlines()[0])
-    parser.add_argument("workload", nargs="*", help=f"default: {' '.join(SHOWN)}")
+    parser = parser_of(__file__, __doc__)
+    add_names(parser, "workload", WORKLOADS, default=", ".join(SHOWN))
     parser.add_argument("--precision", choices=tuple(PRECISIONS), default="float64")
     given = parser.parse_args()
-    for name in given.workload:
-        if name not in WORKLOADS:
-            parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
     for row in (HEADS, *rows(given.workload or SHOWN, given.precision)):
         print("".join(f"{cell:>20}" for cell in row))
 

@@ -8,7 +8,6 @@ largest, all taken in turn.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from pgfast._bench.command import parser_of
 from pgfast.gym import NAMESPACE
 
 SIZES = 1, 64, 1024
@@ -77,7 +77,7 @@ def show(speeds: list[Speed]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -6,7 +6,6 @@ Plays the theorems of `pgfast._bench.convergence` through, prints what was measu
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pgfast._bench import convergence as theory
+from pgfast._bench.command import parser_of
 from pgfast._bench.convergence import Decline
 from pgfast.figures import new_figure, save, tidy
 
@@ -182,7 +182,7 @@ def draw(panels: Sequence[Panel], file: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("--out", type=Path, default=Path(), help="the folder of theory.png, made if need be")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of updates")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")

@@ -7,7 +7,6 @@ the second falls short of the number of processors is not pgfast's. Medians over
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 
 from pgfast._bench.bars import SCALING, in_batches
 from pgfast._bench.child import Child
+from pgfast._bench.command import parser_of
 from pgfast._bench.contest import Entrant, learn, prepare
 from pgfast._bench.report import spread
 from pgfast._bench.words import table, times
@@ -55,7 +55,7 @@ def _cores(count: int) -> list[int] | list[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pgfast._bench.together", description=(__doc__ or "").split(":")[0])
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="print the ratios of every round as JSON")
     given = parser.parse_args()

@@ -6,13 +6,13 @@ reached the goal and the median time of a run. Settings are the keywords of the 
 
 from __future__ import annotations
 
-import argparse
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from itertools import product
 from statistics import median
 from typing import Any
 
+from pgfast._bench.command import parser_of
 from pgfast._bench.peer import Learned
 from pgfast._bench.peers import PEERS, install_line, load
 from pgfast.workloads import WORKLOADS
@@ -40,7 +40,7 @@ def line(settings: Mapping[str, Any], runs: Sequence[Learned], goal: float) -> s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("settings", nargs="*", type=values, metavar="setting=v,v,…")

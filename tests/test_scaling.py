@@ -91,6 +91,13 @@ def test_of_threads_x_is_how_many_work():
     assert not any(curve.threaded for name, curve in CURVES.items() if name != "threads")
 
 
+def test_a_curve_that_there_is_not_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["scaling", "stats"])
+    with pytest.raises(SystemExit):
+        scaling.main()
+    assert "There is no curve 'stats' (did you mean 'states'?)" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_measures_draws_and_prints(monkeypatch, tmp_path, capsys):
     """A curve of two points, over kernels that other tests use too."""
