@@ -143,7 +143,7 @@ class _Climb:
         finally:
             self._hand_over()
         done = int(clock[EPISODES]) - self.span.first
-        stopped = done < count and clock[FAILED] < 0
+        stopped = bool(done < count and clock[FAILED] < 0)
         if keeper is not None and not stopped:
             keeper.close()
         mean = self._mean_return()
