@@ -66,8 +66,9 @@ class Outcomes(NamedTuple):
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     def check(self, n_states: int) -> int:
-        """The number of actions; raises PgfastError for what is no probability, state or reward, with its state and
-        action."""
+        """The number of actions; raises PgfastError for arrays that don't belong together, and for what is no
+        probability, state or reward, with its state and action."""
+        self._check_form()
         n_rows = len(self.offsets) - 1
         if n_rows < 1 or n_rows % n_states:
             raise PgfastError(f"There are outcomes of {n_rows} states and actions, and rho0 has {n_states} states.")
@@ -84,6 +85,22 @@ class Outcomes(NamedTuple):
                 raise PgfastError(f"State {s} and action {a} have an outcome whose {what} is {values[at]:g}: {why}.")
         check_sums(np.bincount(self.rows(), self.probability, n_rows), n_actions)
         return n_actions
+
+    def _check_form(self) -> None:
+        offsets, n = self.offsets, self.probability.size
+        kinds = "".join(array.dtype.kind for array in self)
+        flat = all(array.ndim == 1 for array in self) and all(len(array) == n for array in self[1:])
+        if not (
+            flat
+            and kinds == "ififb"
+            and len(offsets)
+            and (offsets[0], offsets[-1]) == (0, n)
+            and np.all(offsets[1:] >= offsets[:-1])
+        ):
+            raise PgfastError(
+                f"The outcomes' arrays don't belong together: probability, following (int), reward and terminated "
+                f"(bool) must have one length, here {n}, and offsets be ints that rise from 0 to it."
+            )
 
 
 def _numbered(parts: Any, what: str) -> list[Any]:
