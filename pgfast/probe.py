@@ -147,6 +147,13 @@ def _check_parameters(env: Any, label: str) -> None:
                 f"{label}: the parameter {name} is {value!r}: it must be a number, a tuple of numbers or a NumPy array "
                 f"of numbers."
             )
+        if not all(map(_fits, value if isinstance(value, tuple) else (value,))):
+            raise EnvironmentFault(f"{label}: the parameter {name} is a whole number that doesn't fit 64 bits.")
+
+
+def _fits(value: Any) -> bool:
+    """Into 64 bits, if it is a whole number."""
+    return not isinstance(value, int | np.integer) or -(2**63) <= value < 2**63
 
 
 def _is_number(value: Any) -> bool:
@@ -217,6 +224,8 @@ def _play(env: Any, label: str, spaces: tuple[Any, Any], steps: int = 64) -> tup
 def _check_reward(reward: Any, action: Any, label: str) -> None:
     if isinstance(reward, bool | np.bool_) or not _is_number(reward):
         raise EnvironmentFault(f"{label}: step gives the reward {reward!r}: it must be a number.")
+    if not _fits(reward):
+        raise EnvironmentFault(f"{label}: step gives a reward that doesn't fit 64 bits.")
     if not math.isfinite(reward):
         raise EnvironmentFault(
             f"{label}: step gives the reward {reward} for action {action}: it must be a finite number."
@@ -271,6 +280,8 @@ def _state(value: Any, label: str, method: str) -> Any:
 
 
 def _number(value: Any, label: str, method: str, whole: Any) -> Any:
+    if not _fits(value):
+        raise EnvironmentFault(f"{label}: {method} gives a whole number that doesn't fit 64 bits.")
     if isinstance(value, bool | int | np.integer | np.bool_):
         return int(value)
     if isinstance(value, float | np.floating):
