@@ -100,18 +100,20 @@ class Checkpoints:
         if found is None:
             return None
         arrays, numbers = found
-        if numbers["settings"] != fingerprint(engine):
+        if numbers.get("settings") != fingerprint(engine):
             raise PgfastError(f"The checkpoints in {self.folder} are of a training with other settings.")
         try:
             span = Span(**{name: int(numbers["span"][name]) for name in Span.__dataclass_fields__})
             seconds = float(numbers["seconds"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise PgfastError(f"A checkpoint in {self.folder} doesn't say what was to be done.") from None
         learner = engine._learner
         runs = len(learner.runs)
-        shapes = {"seconds": (runs, span.points), "log": (runs, span.points, learner.log.shape[2])}
-        in_range = 0 <= span.first and 0 < span.count < LARGEST and 0 < span.every and span.first < LARGEST
-        if not in_range or any(_shape(arrays, name) != shape for name, shape in shapes.items()):
+        fits = all(0 <= number < LARGEST for number in vars(span).values()) and span.count > 0 and span.every > 0
+        if fits:
+            shapes = {"seconds": (runs, span.points), "log": (runs, span.points, learner.log.shape[2])}
+            fits = all(_shape(arrays, name) == shape for name, shape in shapes.items())
+        if not fits:
             raise PgfastError(f"A checkpoint in {self.folder} doesn't fit its settings.")
         restore_learner(engine.model, learner, arrays, self.folder, span.first + span.count)
         engine._learner = learner._replace(log=arrays["log"].astype(float))
@@ -202,7 +204,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     words = metadata.get("numbers", "")
     if metadata.get("sha256") != _digest(arrays, words):
         raise PgfastError(f"{path} is damaged: its contents don't have the digest that it names.")
-    numbers = json.loads(words)
+    try:
+        numbers = json.loads(words)
+    except (ValueError, RecursionError):
+        numbers = None
     if not isinstance(numbers, dict) or not isinstance(numbers.get("span"), dict):
         raise PgfastError(f"{path} is no checkpoint.")
     return arrays, numbers
