@@ -300,6 +300,13 @@ def follow_mean(algorithm, learner, run, sums, a, stats_at):
     runs[run, at] += (total - count * runs[run, at]) / runs[run, learner.played_at]
 
 
+@leaf
+def log_row(plan, episodes):
+    """The row of the log that the last of so many episodes belongs to: a run may have begun behind the others."""
+    row = (episodes - 1 - plan.log_origin) // plan.log_every
+    return row if row > 0 else 0
+
+
 @routine
 def note(plan, learner, sums, a, at, run, slot):
     """Add the statistics at sums[a, at] to a slot's clock and log, and to its run's running baseline."""
@@ -310,7 +317,6 @@ def note(plan, learner, sums, a, at, run, slot):
     clock[slot, EPISODES] += np.int64(count)
     clock[slot, STEPS] += np.int64(sums[a, at + LENGTH])
     clock[slot, UPDATES] += np.int64(sums[a, at + MOVES])
-    row = (clock[slot, EPISODES] - 1 - plan.log_origin) // plan.log_every
-    merge_stats(sums, a, at, learner.log[slot], row if row > 0 else 0, 0)  # a run may have begun behind the others
+    merge_stats(sums, a, at, learner.log[slot], log_row(plan, clock[slot, EPISODES]), 0)
     if plan.learn == 1:
         runs[run, learner.reference_at] = sums[a, at + REFERENCE] + sums[a, at + SUM] / count

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pgfast.compiler import LANES, busy_routine, fetch_ahead, gather_kernel, lane_kernel, leaf, routine
 from pgfast.kernels.lanes import is_cut
-from pgfast.kernels.learner import EPISODES, UPDATES, note
+from pgfast.kernels.learner import EPISODES, UPDATES, log_row, note
 from pgfast.kernels.plan import BATCH_OVER
 from pgfast.kernels.statistics import COUNT, CREDITED, LENGTH, MOVES, NORM
 from pgfast.protocol import add_first, follow, hand_in, judge, look_up_values, recall, remember, set_up, sum_up
@@ -179,7 +179,7 @@ def weigh_first(state, accounts, a):
 def note_moves(plan, learner, run, norm):
     """An update of θ, by a gradient of that squared norm, into clock and log."""
     learner.clock[run, UPDATES] += 1
-    row = (learner.clock[run, EPISODES] - 1 - plan.log_origin) // plan.log_every
+    row = log_row(plan, learner.clock[run, EPISODES])
     learner.log[run, row, NORM] += norm
     learner.log[run, row, MOVES] += 1.0
 
