@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,6 +58,18 @@ def tell_damped(training: Training, quiet: bool) -> None:
         )
 
 
+def kept_elsewhere(engine: Engine, error: PgfastError) -> PgfastError:
+    """What to say where a run's folder can't be written any more: what was learned is put into another."""
+    from pgfast.storage import save
+
+    try:
+        place = Path(tempfile.mkdtemp(prefix="pgfast-"))
+        save(engine, place)
+    except (OSError, PgfastError):
+        return error
+    return PgfastError(f"{str(error)[:-1]}; what was learned is kept: `pgfast evaluate {place}` judges it.")
+
+
 @dataclass
 class Supervision:
     """One training, and how the user wants to hear of it."""
@@ -81,7 +95,10 @@ class Supervision:
             training = engine.learn(callback=callback, threads=self.threads, checkpoints=checkpoints)
             self.interruption.training = False
             tell_damped(training, self.quiet)
-            save_policy(engine, path)
+            try:
+                save_policy(engine, path)
+            except PgfastError as error:
+                raise kept_elsewhere(engine, error) from None
             bar.stage("evaluating")
             evaluation = None if training.stopped else engine.evaluate(threads=self.threads)
             engine.close()  # a process of an environment's would keep the painter waiting
