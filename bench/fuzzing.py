@@ -21,7 +21,7 @@ READERS = [  # what is watched; in between what has kernels in it, which are com
     ["tomllib", "json", "safetensors", "pgfast.maps"],
     ["pgfast.storage", "pgfast.checkpoints", "pgfast.run_folder"],
 ]
-FILES = ["config.toml", "policy.safetensors", "origin.json", "summary.json"]
+FILES = ["config.toml", "policy.safetensors", "environment.safetensors", "origin.json", "summary.json", "metrics.csv"]
 KINDS = [*FILES, "a checkpoint", "a map"]
 
 
@@ -31,7 +31,7 @@ def is_possible() -> bool:
 
 
 def explore(kind: str, folder: Path, seconds: float) -> tuple[int, int]:
-    """Fuzz bytes of a kind for so long, beginning with those in the folder of `robustness.kinds`; how many were tried,
+    """Fuzz bytes of a kind for so long, beginning with those in the folder of `bad_input.kinds`; how many were tried,
     and how many were not survived: one ends it."""
     done = subprocess.run(
         [sys.executable, "-m", __name__, kind, str(folder), str(max(1, round(seconds)))],
@@ -45,31 +45,12 @@ def explore(kind: str, folder: Path, seconds: float) -> tuple[int, int]:
 
 def taker(kind: str, folder: Path) -> tuple[Callable[[bytes], None], bytes]:
     """What takes bytes of a kind, and some that are as they should be."""
-    from pgfast import Checkpoints
-    from pgfast._bench import robustness
-    from pgfast.run_folder import read_summary
-    from pgfast.storage import changes
+    from pgfast._bench import bad_input
 
-    run, half = folder / "run", folder / "half"
     if kind == "a map":
-        return lambda data: robustness._draw_map(data.decode("latin-1").split("\n")), b"SFFF\nFHFH\nFFFH\nHFFG"
-    if kind == "a checkpoint":
-        return _replacing(robustness._take_up(half)), Checkpoints(half)._paths()[-1].read_bytes()
-    if kind in ("origin.json", "summary.json"):
-        engine, path = robustness._kept(), run / kind
-        whole = path.read_bytes() if path.exists() else b'{"stopped": false, "digest": "0"}'
-
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
-            read_summary(run)
-            changes(engine, run)
-
-        return read, whole
-    return _replacing(robustness._load(run, kind)), (run / kind).read_bytes()
-
-
-def _replacing(take: Callable[[Callable[[bytes], bytes]], None]) -> Callable[[bytes], None]:
-    return lambda data: take(lambda _: data)
+        return lambda data: bad_input.draw_map(data.decode("latin-1").split("\n")), b"SFFF\nFHFH\nFFFH\nHFFG"
+    damaged = bad_input.files(folder)[kind]
+    return lambda data: damaged(lambda _: data), damaged.file.read_bytes()
 
 
 def main() -> None:

@@ -94,6 +94,7 @@ def test_every_algorithm_goes_on_where_it_was_stopped(algorithm: str, tmp_path: 
                 threads=1,
             )
             episodes.append(seen[0])
+            assert type(outcome.stopped) is bool  # which JSON has a word for
     assert numbers(engine, outcome) == expected
     assert not outcome.stopped
     assert (episodes[-1] > episodes[0]) == (algorithm != "actor-critic-continuing")  # which begins again
@@ -170,6 +171,23 @@ def test_what_a_checkpoint_says_is_checked_before_it_is_used(half: Path, name: s
     with pytest.raises(PgfastError, match=said):
         engine.learn(checkpoints=Checkpoints(half))
     assert engine.digest() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("first", float("inf"), "doesn't say what was to be done"),
+        ("every", 0, "doesn't fit its settings"),
+        ("count", 2**60, "doesn't fit its settings"),
+    ],
+)
+def test_so_is_what_there_is_to_do(half: Path, name: str, value: float, said: str) -> None:
+    arrays, told = Checkpoints(half).latest()
+    changed = {**told, "span": {**told["span"], name: value}}
+    for path in Checkpoints(half)._paths():
+        path.write_bytes(checkpoints._content(arrays, changed))
+    with pytest.raises(PgfastError, match=said):
+        lake().learn(checkpoints=Checkpoints(half))
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -5,23 +5,34 @@ import numba
 import numpy as np
 import problems
 import pytest
-from guards import Fences, guarded
+from guards import guarded
 
-from pgfast._bench.robustness import attempt, kinds
+from pgfast._bench.bad_input import Damaged, kinds
+from pgfast._bench.fences import Fences, fenced_workspace
+from pgfast._bench.robustness import attempt, attempt_everywhere
 from pgfast.compiler import Kernel
+from pgfast.kernels.lanes import lane_fields
+from pgfast.kernels.learner import EPISODES
 
 EXAMPLES = {
     "configurations": 40,
     "command lines": 4,
     "maps": 40,
     "tables": 40,
-    "bytes of config.toml": 15,
-    "bytes of policy.safetensors": 40,
     "bytes of a checkpoint": 20,
-    "hostile environments": 15,
+    "bytes of config.toml": 15,
+    "bytes of environment.safetensors": 20,
+    "bytes of metrics.csv": 10,
+    "bytes of origin.json": 20,
+    "bytes of policy.safetensors": 40,
+    "bytes of summary.json": 10,
+    "checkpoints with the right digest": 30,
+    "environments of Gymnasium's": 15,
     "environments of other types": 40,
-    "numbers of parameters": 4,
+    "hostile environments": 15,
+    "numbers of parameters": 20,
 }
+UNCOMPILED = {"bytes of environment.safetensors", "environments of Gymnasium's", "hostile environments"}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +44,15 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
 def test_bad_input_gives_a_result_or_one_sentence(kind: str, tried: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    if kind == "hostile environments":
+    if kind in UNCOMPILED:
         monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     assert attempt(tried[kind], EXAMPLES[kind]) >= EXAMPLES[kind] // 2
+
+
+def test_a_checkpoint_that_is_damaged_anywhere(tried: dict) -> None:
+    file = tried["bytes of a checkpoint"].take
+    assert isinstance(file, Damaged)
+    assert attempt_everywhere(file, apart=61) > 100  # in every array, and all over the header
 
 
 # ---- bounds
@@ -53,23 +70,38 @@ FENCED = {  # every memory, with kernels that other tests compile, too: problem,
 
 
 @pytest.mark.parametrize("name", FENCED)
-def test_no_kernel_writes_beyond_its_arrays(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_kernel_writes_beyond_its_arrays(name: str) -> None:
     problem, schedule, changes = FENCED[name]
     engines = [problems.engine(problem, schedule, **changes) for _ in range(2)]
     engines[0].learn(threads=1)
-    fences = Fences()
-    monkeypatch.setattr(Kernel, "__call__", lambda kernel, *args: fences.call(kernel, *args))
-    assert engines[1].learn(threads=1).episodes == engines[0].settings.episodes
+    with Fences() as fences:
+        assert engines[1].learn(threads=1).episodes == engines[0].settings.episodes
     np.testing.assert_array_equal(engines[1].theta, engines[0].theta)
     assert fences.arrays > 8
+
+
+@pytest.mark.parametrize("name", ["linear runs", "tabular batches", "ppo"])
+def test_runs_that_have_not_come_equally_far(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file may have it: no row of the log is before the first."""
+    problem, schedule, changes = FENCED[name]
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    engine = problems.engine(problem, schedule, **{**changes, "runs": 2, "batch": 3})
+    engine._learner.clock[0, EPISODES] = 9
+    with np.errstate(all="ignore"):
+        assert engine.learn(4, threads=1).curve.episode[-1] == 13
 
 
 def test_a_kernel_that_writes_beside_its_arrays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def spill(out: np.ndarray) -> None:
         np.lib.stride_tricks.as_strided(out, (4,))[3] = 1.0
 
+    def spill_over(w: np.record) -> None:
+        np.lib.stride_tricks.as_strided(w.lanes.reward, (65,))[64] = 1.0
+
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    with pytest.raises(AssertionError, match="spill wrote behind an array"):
-        Fences().call(Kernel(spill), np.zeros(3))
+    with Fences() as fences, pytest.raises(AssertionError, match="spill wrote behind an array"):
+        fences.call(Kernel(spill), np.zeros(3))
+    with Fences() as fences, pytest.raises(AssertionError, match="spill_over wrote behind reward"):
+        fences.call(Kernel(spill_over), fenced_workspace(lane_fields(0.0), []))
     with pytest.raises(IndexError, match=r"index \(0, -1\) is outside"):
         guarded(np.zeros((2, 2)))[0, -1]
