@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -230,6 +231,24 @@ def test_a_folder_that_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyP
             callback=lambda _: shutil.rmtree(tmp_path / "gone", ignore_errors=True),
             checkpoints=Checkpoints(tmp_path / "gone", every=10_000),
         )
+
+
+def test_what_was_learned_outlives_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """…also where no checkpoint was due."""
+    learn, run, kept = Engine.learn, tmp_path / "run", tmp_path / "kept"
+    kept.mkdir()
+
+    def robbed(engine: Engine, **choices: object) -> object:
+        trained = learn(engine, **choices)
+        shutil.rmtree(run)
+        return trained
+
+    monkeypatch.setattr(Engine, "learn", robbed)
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(kept))
+    done = here("train", "FrozenLake-v1", "--episodes", 64, "--out", run)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.endswith(f"; what was learned is kept: `pgfast evaluate {kept}` judges it.\n")
+    assert answer_here("evaluate", kept, "--episodes", 10)["episodes"] == 10
 
 
 def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_a_fraction_among_arrays_of_next_states():
         Outcomes.stacked(np.ones((2, 1, 1)), np.full((2, 1, 1), 0.5), 0.0)
 
 
+@pytest.mark.parametrize("offsets", [[0, 2**40, 2], [1, 1, 2], [0, 1, 3], [0, 2, 1, 2], [0.0, 1.0, 2.0], []])
+def test_arrays_that_do_not_belong_together(offsets):
+    """As a damaged file may have them: nothing as large as what they ask for is made."""
+    arrays = np.array(offsets), np.ones(2), np.zeros(2, int), np.zeros(2), np.zeros(2, bool)
+    with pytest.raises(PgfastError, match="must have one length, here 2, and offsets be ints that rise from 0 to it"):
+        TabularMDP.from_outcomes(Outcomes(*arrays), [1.0])
+
+
 @pytest.mark.parametrize(
     ("rho0", "words"),
     [

@@ -83,6 +83,11 @@ PROTOCOL = {
     "parameter": ("length: int = 8", "length: int = 8\n    names: tuple = ('left', 'right')",
                   "Corridor: the parameter names is ('left', 'right'): it must be a number, a tuple of numbers or a "
                   "NumPy array of numbers."),
+    "huge parameter": ("length: int = 8", "length: int = 8\n    far: int = 10**400",
+                       "Corridor: the parameter far is a whole number that doesn't fit 64 bits."),
+    "huge state": (RESET, "        return 2**63\n", "Corridor: reset gives a whole number that doesn't fit 64 bits."),
+    "huge reward": (RETURN, "        return state, 10**400, False\n",
+                    "Corridor: step gives a reward that doesn't fit 64 bits."),
     "list for a state": (RESET, "        return [0, 0]\n",
                          "Corridor: reset gives [0, 0]: a state or observation is a number or a flat tuple of ints and "
                          "floats."),

@@ -44,6 +44,11 @@ def test_what_differs_is_noticed(run: Path) -> None:
     assert said["findings"][-1]["said"].startswith("no: processor abacus is now ")
 
 
+def test_metrics_that_are_no_table_are_others(run: Path) -> None:
+    (run / METRICS).write_text("7" * 200_000, "utf-8")
+    assert [finding.claim for finding in verification.repeat(run) if not finding.holds] == [METRICS]
+
+
 def test_a_run_that_was_stopped_is_not_verified(run: Path) -> None:
     summary = json.loads((run / SUMMARY).read_text("utf-8"))
     (run / SUMMARY).write_text(json.dumps({**summary, "stopped": True}), "utf-8")
