@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from pgfast.errors import PgfastError
+
 if TYPE_CHECKING:
     from pgfast.results import Curve
 
@@ -41,7 +43,7 @@ class Painter:
         self._process.communicate()
 
     def draw(self, path: Path, curve: Curve, title: str, optimum: float | None) -> None:
-        """Draw, and wait until it is done."""
+        """Draw, and wait until it is done; raises PgfastError where the picture can't be written."""
         import numpy as np
 
         message = io.BytesIO()
@@ -50,7 +52,10 @@ class Painter:
         np.savez(message, curve_path=str(path.absolute()), title=title, optimum=best, **arrays)
         _, complaint = self._process.communicate(message.getvalue())
         if self._process.returncode != 0:
-            raise RuntimeError(f"{path} can't be drawn: {complaint.decode(errors='replace').strip().splitlines()[-1]}")
+            kind, _, said = complaint.decode(errors="replace").strip().splitlines()[-1].partition(": ")
+            if kind == f"{PgfastError.__module__}.{PgfastError.__name__}":
+                raise PgfastError(said)
+            raise RuntimeError(f"{path} can't be drawn: {kind}: {said}")
 
 
 def main() -> None:

@@ -108,9 +108,14 @@ class RunFolder:
         write(self.path / SUMMARY, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
 
     def picture(self, curve: Curve, summary: dict[str, Any], draw: Callable[..., None] = draw_curve) -> None:
-        """The run's picture."""
-        (self.path / PICTURE).unlink(missing_ok=True)  # it could be a link to somewhere else
-        draw(self.path / PICTURE, curve, title=_title(summary), optimum=summary["optimum"])
+        """The run's picture; raises PgfastError, and leaves none, where that can't be written."""
+        path = self.path / PICTURE
+        path.unlink(missing_ok=True)  # it could be a link to somewhere else
+        try:
+            draw(path, curve, title=_title(summary), optimum=summary["optimum"])
+        except PgfastError:
+            path.unlink(missing_ok=True)  # half of it
+            raise
 
 
 def _title(summary: dict[str, Any]) -> str:

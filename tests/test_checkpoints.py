@@ -20,6 +20,7 @@ from commands import NO_COLOUR, PGFAST, answer_here, here
 from pgfast import Checkpoints, Engine, PgfastError, checkpoints, exact_training, files, training
 from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.exact import EXACT
+from pgfast.painter import Painter
 from pgfast.run_folder import METRICS, RunFolder
 
 NAMES = ("episode", "steps", "mean_return", "std_return", "entropy", "gradient_norm")
@@ -249,6 +250,24 @@ def test_what_was_learned_outlives_its_folder(tmp_path: Path, monkeypatch: pytes
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.endswith(f"; what was learned is kept: `pgfast evaluate {kept}` judges it.\n")
     assert answer_here("evaluate", kept, "--episodes", 10)["episodes"] == 10
+
+
+def test_a_picture_that_has_no_room_is_not_left_half(tmp_path: Path) -> None:
+    engine = lake(episodes=64)
+    trained = engine.learn()
+    summary = {"env": "FrozenLake-v1", "algorithm": "reinforce", "policy": "tabular", "optimum": None}
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise PgfastError("The picture can't be written.")
+
+    with RunFolder(tmp_path / "run") as folder:
+        with pytest.raises(PgfastError, match="can't be written"):
+            folder.picture(trained.curve, summary, full)
+        assert list(folder.path.iterdir()) == []
+        folder.path = tmp_path / "gone"
+        with Painter() as painter, pytest.raises(PgfastError, match=r"^The picture can't be written to .*No such file"):
+            folder.picture(trained.curve, summary, painter.draw)
 
 
 def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:

@@ -122,4 +122,4 @@ def span(mean: float, low: float, high: float) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{mean:.4g}"
     digits = max(0, min(6, 1 - math.floor(math.log10((high - low) / 2)))) if high > low else 3
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{mean:z.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}]"
