@@ -43,7 +43,7 @@ class Model:
 
     @property
     def n_parameters(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def tabular(self) -> bool:

@@ -29,6 +29,10 @@ TOO_LARGE = {  # what is asked for, and what is said; nothing of it is allocated
     "epochs": (lambda: Engine(LAKE, algorithm="ppo", epochs=2**20), "epochs is 1048576: it must be less than 32768"),
     "32 bits": (lambda: Engine.for_spaces(Discrete(2**30), Discrete(2)), "A table of 1073741824 observations and 2"),
     "bytes": (lambda: Engine.for_spaces(Discrete(2**62), Discrete(2**62)), "A table of 4611686018427387904 obs"),
+    "63 bits": (
+        lambda: Engine.for_spaces(Discrete(2**62), FAR),
+        "1 runs of 27,670,116,110,564,327,430 parameters each",
+    ),
     "a record": (
         lambda: room.check_record([("g", "f8", (10**7, 64))]),
         "The lanes of a thread need 5.12 GB, and can",
