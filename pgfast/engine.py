@@ -22,6 +22,7 @@ from pgfast.course import begin, learn, reached
 from pgfast.curves import evaluation
 from pgfast.environments import Source, find
 from pgfast.errors import PgfastError
+from pgfast.faults import immense
 from pgfast.features import OneHot
 from pgfast.kernels.learner import EPISODES, FAILED, Learner, make_log
 from pgfast.kernels.statistics import LENGTH
@@ -273,7 +274,10 @@ class Engine:
         runs = self.settings.runs
         count = episodes if episodes is not None else max(1, math.ceil(self.settings.evaluation_episodes / runs))
         log = self.play(count, deterministic=deterministic, threads=threads)[:, None]
-        return evaluation(read_log(log), log[:, 0, LENGTH], runs, count)
+        found = evaluation(read_log(log), log[:, 0, LENGTH], runs, count)
+        if not math.isfinite(found.mean):
+            raise immense(self.traits, count, learn=False)
+        return found
 
     def play(self, episodes: int, *, deterministic: bool = False, threads: int | None = None) -> np.ndarray:
         """Play fresh episodes of every run without learning; their statistics, (slots, N_STATS), a slot being a run or

@@ -44,10 +44,14 @@ def check_returns(traits: Traits, log: np.ndarray, log_every: int, last: int, le
     they are sums of rewards. Episodes are counted from the log's beginning, and there are `last`."""
     rows = np.argwhere((log[:, :, COUNT] > 0) & ~np.isfinite(log[:, :, SUM]))
     if len(rows):
-        episode = min((int(rows[:, 1].min()) + 1) * log_every, last)
-        boundless = not np.all(np.isfinite([traits.low, traits.high]))
-        advice = ", whatever the action: set bounds in the action space, or a smaller lr" if boundless else ""
-        raise EnvironmentFault(
-            f"{traits.label}: step gave a reward that is not finite, or too large to be added to others, in the first "
-            f"{episode} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers{advice}."
-        )
+        raise immense(traits, min((int(rows[:, 1].min()) + 1) * log_every, last), learn)
+
+
+def immense(traits: Traits, episodes: int, learn: bool) -> EnvironmentFault:
+    """A return that is not finite, among so many episodes, or a sum of them."""
+    boundless = not np.all(np.isfinite([traits.low, traits.high]))
+    advice = ", whatever the action: set bounds in the action space, or a smaller lr" if boundless else ""
+    return EnvironmentFault(
+        f"{traits.label}: step gave a reward that is not finite, or too large to be added to others, in the first "
+        f"{episodes} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers{advice}."
+    )
