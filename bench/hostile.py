@@ -10,17 +10,23 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import strategies as st
 
 from pgfast import uniform
+from pgfast.random import make_key
 
 _REALS = Box(-np.inf, np.inf, (1,), np.float64)
+_seen = sorted(uniform(make_key(step=t), 0) for t in range(1, 65))  # when an environment is first looked at
+_gap = int(np.argmax(np.diff(_seen)))
+SELDOM = _seen[_gap], _seen[_gap + 1]  # numbers that are met no earlier than in training
 
 
 class Hostile(NamedTuple):
-    """Pays what it is told to, and goes where it is told to, out of its space, too; always, or seldom enough not to be
-    seen at first."""
+    """Pays what it is told to, and goes where it is told to, out of its space, too; always, or where a number is drawn
+    that lies between two others."""
 
     pay: float = 1.0
     place: int = 1
-    often: float = 1.0
+    above: float = 0.0
+    below: float = 1.0
+    times: float = 1.0  # what is paid: 0 makes no number of an infinite one
 
     max_steps = 8
 
@@ -36,8 +42,8 @@ class Hostile(NamedTuple):
         return 0
 
     def step(self, state: int, action: int, key: Any) -> tuple[int, float, bool]:
-        now = uniform(key, 0) < self.often
-        return self.place if now else 1, self.pay if now and action == 1 else 0.0, False
+        now = self.above < uniform(key, 0) < self.below
+        return self.place if now else 1, self.pay * self.times if now and action == 1 else 0.0, False
 
 
 class Wild(NamedTuple):
@@ -45,7 +51,9 @@ class Wild(NamedTuple):
 
     pay: float = 1.0
     place: float = 1.0
-    often: float = 1.0
+    above: float = 0.0
+    below: float = 1.0
+    times: float = 1.0  # what is paid and where it goes
     actions: int = 2
 
     max_steps = 8
@@ -62,8 +70,9 @@ class Wild(NamedTuple):
         return 0.0
 
     def step(self, state: float, action: int, key: Any) -> tuple[float, float, bool]:
-        now = uniform(key, 0) < self.often
-        return self.place if now else 0.5, self.pay if now and action == 0 else 0.0, False
+        now = self.above < uniform(key, 0) < self.below
+        pay = self.pay * self.times if now and action == 0 else 0.0
+        return self.place * self.times if now else 0.5, pay, False
 
 
 class Strange(NamedTuple):
@@ -113,7 +122,9 @@ class Alien(gymnasium.Env[Any, Any]):
 # ---- what they are told
 
 _PAYS = st.sampled_from([1e308, -1e308, float("nan"), float("inf"), -float("inf"), 5e-324, 0.0]) | st.floats()
-_OFTEN = st.sampled_from([1.0, 0.01])
+_NUMBERS = _PAYS.filter(lambda x: x == x)  # no parameter is NaN
+_WHEN = st.sampled_from([(0.0, 1.0), SELDOM])
+_TIMES = st.sampled_from([0.0, 1.0])
 _THINGS = [(0,), (0, 1.0), np.nan, np.zeros(2), np.float32(1.0), 10**400, b"", print]
 SPACES = st.sampled_from(
     [*(Discrete(n) for n in (1, 2, 3, 5 * 10**6, 2**30, 2**31, 2**62)), *(Box(-1.0, 1.0, (n,)) for n in (0, 1, 10**5))]
@@ -125,7 +136,10 @@ def environments() -> Any:
     """Such as kernels can play."""
     places = st.sampled_from([0, 2, 3, -1, 2**31, -(2**62)])
     return st.one_of(
-        st.builds(Hostile, _PAYS, places, _OFTEN), st.builds(Wild, _PAYS, _PAYS, _OFTEN, st.sampled_from([1, 2]))
+        st.tuples(_NUMBERS, places, _WHEN, _TIMES).map(lambda c: Hostile(c[0], c[1], *c[2], c[3])),
+        st.tuples(_NUMBERS, _NUMBERS, _WHEN, _TIMES, st.sampled_from([1, 2])).map(
+            lambda c: Wild(c[0], c[1], *c[2], *c[3:])
+        ),
     )
 
 
