@@ -153,7 +153,7 @@ def _check_parameters(env: Any, label: str) -> None:
 
 def _fits(value: Any) -> bool:
     """Into 64 bits, if it is a whole number."""
-    return not isinstance(value, int | np.integer) or -(2**63) <= value < 2**63
+    return not isinstance(value, int | np.integer) or -(2**63) <= int(value) < 2**63
 
 
 def _is_number(value: Any) -> bool:
