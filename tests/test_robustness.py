@@ -7,8 +7,10 @@ import problems
 import pytest
 from guards import guarded
 
-from pgfast._bench.bad_input import Damaged, kinds
+from pgfast import Engine, EnvironmentFault
+from pgfast._bench.bad_input import SMALLER, Damaged, kinds
 from pgfast._bench.fences import Fences, fenced_workspace
+from pgfast._bench.hostile import SELDOM, Wild
 from pgfast._bench.robustness import attempt, attempt_everywhere
 from pgfast.compiler import Kernel
 from pgfast.kernels.lanes import lane_fields
@@ -47,6 +49,14 @@ def test_bad_input_gives_a_result_or_one_sentence(kind: str, tried: dict, monkey
     if kind in UNCOMPILED:
         monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     assert attempt(tried[kind], EXAMPLES[kind]) >= EXAMPLES[kind] // 2
+
+
+def test_returns_that_are_too_large_only_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lane's sum of them is finite."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    engine = Engine(Wild(-1e308, 1.0, *SELDOM), **SMALLER)
+    with np.errstate(all="ignore"), pytest.raises(EnvironmentFault, match=r"too large to be added .* of an evaluation"):
+        engine.evaluate(threads=1)
 
 
 def test_a_checkpoint_that_is_damaged_anywhere(tried: dict) -> None:
