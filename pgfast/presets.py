@@ -191,6 +191,7 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
         },
     },
     "trpo": {
+        "ShortCorridor": {"lam": 1.0, "max_kl": 0.001, "lr_value": 0.1, "batch": 64, "episodes": 20_000},
         "CartPole-v1": {"lam": 1.0, "max_kl": 0.003, "batch": 64},
     },
     "expected": {
