@@ -35,7 +35,7 @@ def draw(data: dict[str, Any], file: Path) -> None:
     series = [*_ours(data, _cost), *_theirs(data, _cost)]
     figure, (left, right) = _figure(data, len(lines), len(series), widths=(3.2, 1.0))
     _dots(left, lines, series)
-    left.set_xlabel(f"nanoseconds a step, median and spread of {data['rounds']} rounds (less is better)")
+    left.set_xlabel(f"nanoseconds a step, median and spread of {many(data['rounds'], 'round')} (less is better)")
     _dots(right, lines, [*_ours(data, _memory), *_theirs(data, _memory)])
     right.set_xscale("linear")
     right.set_xlim(left=0.0)
