@@ -330,6 +330,19 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert table(killed) == table(whole)
 
 
+def test_interrupted_while_it_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    words = ["train", "FrozenLake-v1", "--episodes", 64, "--evaluation-episodes", 9, "--out", tmp_path / "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "evaluate", interrupted)
+        done = here(*words)
+    assert done.returncode == 130
+    assert f"judged; `pgfast resume {tmp_path / 'run'}` goes on from the beginning." in done.stderr
+    assert answer_here("resume", tmp_path / "run")["evaluation"]["episodes"] == 9
+
+
 def test_resume_says_what_it_cannot(tmp_path: Path) -> None:
     missing = here("resume", tmp_path / "none")
     assert (missing.returncode, missing.stderr) == (

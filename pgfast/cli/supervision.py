@@ -100,7 +100,11 @@ class Supervision:
             except PgfastError as error:
                 raise kept_elsewhere(engine, error) from None
             bar.stage("evaluating")
-            evaluation = None if training.stopped else engine.evaluate(threads=self.threads)
+            try:
+                evaluation = None if training.stopped else engine.evaluate(threads=self.threads)
+            except (KeyboardInterrupt, SystemExit):
+                self._say_how_to_go_on("interrupted before the policy was judged", checkpoints)
+                raise
             engine.close()  # a process of an environment's would keep the painter waiting
         summary = finite(summarise(engine, training, evaluation, path))
         summary["compile_seconds"] += compiled.compile_seconds
@@ -117,12 +121,14 @@ class Supervision:
         return self.interruption.exit_code
 
     def _stopped(self, training: Training, summary: dict[str, Any], checkpoints: Checkpoints) -> int:
-        """Say how to go on."""
+        """The end of a training that the user has stopped."""
         if self.as_json:
             answer(summary, lambda: "", as_json=True)
+        self._say_how_to_go_on(f"stopped at episode {training.episodes:,}", checkpoints)
+        return self.interruption.exit_code
+
+    def _say_how_to_go_on(self, what: str, checkpoints: Checkpoints) -> None:
         if not self.quiet:
             resume = shlex.join(["pgfast", "resume", str(checkpoints.folder)])
             since = "the beginning" if checkpoints.episode is None else f"episode {checkpoints.episode:,}"
-            said = f"stopped at episode {training.episodes:,}; `{resume}` goes on from {since}"
-            print(f"pgfast: {said}.", file=sys.stderr)
-        return self.interruption.exit_code
+            print(f"pgfast: {what}; `{resume}` goes on from {since}.", file=sys.stderr)
