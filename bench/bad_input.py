@@ -307,6 +307,13 @@ def _words() -> Any:
     )
 
 
+def compile_kernels() -> None:
+    """Those that play hostile environments."""
+    for env in (hostile.Hostile(), hostile.Wild()):
+        _suffer((env, 1.0, 0.1))
+    _exchange((np.zeros(2), 1.0, False))
+
+
 def kinds(folder: Path) -> dict[str, Kind]:
     """Every kind of input; files are made in a folder."""
     make_runs(folder)
