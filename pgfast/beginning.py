@@ -16,6 +16,7 @@ from pgfast.kernels.learner import DESCENT, Learner, Optimisation, derive, make_
 from pgfast.kernels.statistics import N_STATS
 from pgfast.kernels.step_rules import step_rule
 from pgfast.kernels.step_sizes import Bounded, Unbounded, step_schedule
+from pgfast.memories import carried
 from pgfast.models import Model
 from pgfast.parameters import in_precision
 from pgfast.policies.tabular import spread
@@ -74,12 +75,12 @@ def problem_of(settings: Settings, source: Source, traits: Traits, model: Model)
 
 def new_learner(model: Model, settings: Settings, problem: Problem) -> Learner:
     """A learner that has seen nothing. Raises PgfastError where this machine's memory can't hold it."""
-    values, kept = problem.values, problem.refinement.kept
-    numbers = 3 * model.n_parameters + 3 * values + model.n_prepared + kept + N_STATS
+    values, kept, more = problem.values, problem.refinement.kept, carried(problem)
+    numbers = 3 * model.n_parameters + 3 * values + model.n_prepared + kept + more[0] + N_STATS
     what = f"{settings.runs:,} runs of {model.n_parameters:,} parameters each"
     check_memory(settings.runs * numbers * 8, what, "take fewer runs, or fewer features")
     observed = 1 + 2 * model.n_scaled if model.n_scaled else 0
-    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept, observed)
+    learner = make_learner(_first_theta(model, settings), model.n_prepared, values, 1, kept, observed, more)
     alike = model.tabular and not isinstance(settings.theta0, list)
     derive_lanes(model, learner, values, compiled=model.n_prepared > LARGE and not alike, alike=alike)
     prepared = slice(learner.prepared_at, learner.decays_at)

@@ -1,8 +1,9 @@
 """Checkpoints of a training: what it has come to, kept in its folder so that it can be taken up again, bit for bit.
 
-All that is kept from one update to the next stands in the learner's arrays (`runs`, `clock`, `log`); random numbers are
-functions of where they are drawn. So a checkpoint is those arrays at a moment when each run has just made an update,
-and a training that is taken up plays on from there as if it had never been stopped.
+All that is kept from one update to the next stands in the learner's arrays (`runs`, `clock`, `log`), with what a task
+that doesn't end goes on with (`pgfast.continuation`); random numbers are functions of where they are drawn. So a
+checkpoint is those arrays at a moment when each run has just made an update, and a training that is taken up plays on
+from there as if it had never been stopped.
 
 A checkpoint is a safetensors file with the SHA-256 of all that it holds. The last two are kept.
 """
@@ -22,10 +23,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pgfast.continuation import carried_arrays, check_carried, restore_carried
 from pgfast.errors import PgfastError
 from pgfast.files import PART, write_whole
 from pgfast.kernels.learner import EPISODES, FAILED, Learner
-from pgfast.storage import LARGEST, learner_arrays, make_folder, read_tensors, restore_learner, save_settings
+from pgfast.storage import (
+    LARGEST,
+    check_learner,
+    learner_arrays,
+    make_folder,
+    read_tensors,
+    restore_learner,
+    save_settings,
+)
 
 if TYPE_CHECKING:
     from pgfast.engine import Engine
@@ -72,10 +82,13 @@ class Interval:
 
 
 class Checkpoints:
-    """The checkpoints in a run's folder. `every`: a time ("30s", "5m", "1h") or a number of episodes of each run."""
+    """The checkpoints in a run's folder.
 
-    def __init__(self, folder: str | Path, every: str | int = EVERY) -> None:
-        self.folder, self.every = Path(folder), Interval.of(str(every))
+    `every`: a time ("30s", "5m", "1h") or a number of episodes of each run. `trust`: a task that doesn't end may go on
+    from a state that stands there, though it is the user's code that goes on from it, and nobody can check it."""
+
+    def __init__(self, folder: str | Path, every: str | int = EVERY, *, trust: bool = False) -> None:
+        self.folder, self.every, self.trust = Path(folder), Interval.of(str(every)), trust
         self.episode: int | None = None  # that the slowest run had reached in the last one
         self._taken = 0.0  # seconds that the last one took
 
@@ -115,7 +128,11 @@ class Checkpoints:
             fits = all(_shape(arrays, name) == shape for name, shape in shapes.items())
         if not fits:
             raise PgfastError(f"A checkpoint in {self.folder} doesn't fit its settings.")
-        restore_learner(engine.model, learner, arrays, self.folder, span.first + span.count)
+        last = span.first + span.count
+        check_learner(engine.model, learner, arrays, self.folder, last)
+        check_carried(engine, arrays, self.folder, last, self.trust)
+        restore_learner(engine.model, learner, arrays)
+        restore_carried(learner, arrays)
         engine._learner = learner._replace(log=arrays["log"].astype(float))
         self.episode = _slowest(engine._learner)
         return span, arrays["seconds"].astype(float), seconds
@@ -124,7 +141,8 @@ class Checkpoints:
         """Write another, and take away those before the last. Raises PgfastError where that can't be; the state is then
         kept in a folder of its own, if there is any room."""
         start = time.monotonic()
-        arrays = {**learner_arrays(engine.model, learner), "log": learner.log, "seconds": points}
+        arrays = {**learner_arrays(engine.model, learner), **carried_arrays(learner)}
+        arrays |= {"log": learner.log, "seconds": points}
         content = _content(arrays, {"span": asdict(span), "seconds": seconds, "settings": fingerprint(engine)})
         paths = self._paths()
         path = self.folder / f"checkpoint-{_number(paths[-1]) + 1 if paths else 1}.safetensors"

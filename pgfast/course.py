@@ -10,7 +10,7 @@ import numpy as np
 
 from pgfast.checkpoints import Checkpoints, Span
 from pgfast.curves import Recorder, points_apart
-from pgfast.kernels.learner import EPISODES, FAILED, make_log
+from pgfast.kernels.learner import EPISODES, FAILED, GOES_ON, make_log
 from pgfast.logs import total_steps
 from pgfast.results import Progress, Training
 
@@ -34,6 +34,7 @@ def begin(engine: Engine, count: int, checkpoints: Checkpoints | None) -> Course
     if found is not None:
         return Course(*found)
     span, runs = _span(engine, count), engine.settings.runs
+    engine._learner.clock[:, GOES_ON] = 0
     engine._learner = engine._learner._replace(log=make_log(runs, span.points))
     return Course(span, np.full((runs, span.points), np.nan), 0.0)
 

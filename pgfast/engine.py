@@ -251,8 +251,6 @@ class Engine:
         """
         count = self.settings.episodes if episodes is None else episodes
         check_episodes(self.settings, reached(self), count)
-        if self._problem.continues:  # lanes go on from states that are not the learner's
-            checkpoints = None
         course = begin(self, count, checkpoints)
         if self._ascent is not None:
             from pgfast.exact_training import learn_exactly

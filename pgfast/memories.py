@@ -23,14 +23,23 @@ from pgfast.kernels.advantage_tapes import (
     advantage_table_fields,
 )
 from pgfast.kernels.advantage_traces import advantage_fields, make_advantage_traces
-from pgfast.kernels.continuing import reached_fields
+from pgfast.kernels.continuing import reached_fields, state_rows
 from pgfast.kernels.exploration import Exploring, exploration_fields
 from pgfast.kernels.pulls import Pulls
+from pgfast.kernels.row_traces import HEAD
 from pgfast.kernels.sparse import sparse_fields
-from pgfast.kernels.step_lists import SparseSteps, TableSteps, make_step_lists, step_sparse_fields, step_table_fields
+from pgfast.kernels.step_lists import (
+    SparseSteps,
+    TableSteps,
+    list_size,
+    make_step_lists,
+    step_sparse_fields,
+    step_table_fields,
+)
 from pgfast.kernels.step_traces import StepTraces
 from pgfast.kernels.tables import table_fields
 from pgfast.kernels.traces import make_traces, trace_fields
+from pgfast.models import Model
 from pgfast.problem import Problem
 
 Room = tuple[np.record, Any]
@@ -67,13 +76,33 @@ def _steps(problem: Problem, capacity: int, learn: bool) -> Room:
     memory: Any
     if model.tabular:
         fields = step_table_fields(width, model.n_outputs)
-        memory = make_step_lists(TableSteps, algorithm, values, width, values, 1)
+        memory = make_step_lists(TableSteps, algorithm, width, *rows_listed(model))
     elif model.sparse:
-        fields, d = step_sparse_fields(sizes, model.n_active), model.policy.features.n_features
-        memory = make_step_lists(SparseSteps, algorithm, model.n_states, width, d, model.n_active)
+        fields = step_sparse_fields(sizes, model.n_active)
+        memory = make_step_lists(SparseSteps, algorithm, width, *rows_listed(model))
     else:
         fields, memory = trace_fields(sizes, model.precision), StepTraces(*make_traces())
     return model.lanes(like, [*fields, *reached_fields(like, model.precision)]), memory
+
+
+def rows_listed(model: Model) -> tuple[int, int, int]:
+    """Rows of θ that can have a trace, those of them that belong to a feature, and how many of these are active at a
+    step: of a table, or of sparse features."""
+    if model.tabular:
+        return model.n_states, model.n_states, 1
+    return model.n_states, model.policy.features.n_features, model.n_active
+
+
+def carried(problem: Problem) -> tuple[int, int]:
+    """How many numbers, and how many whole ones, a run is given when a lane leaves it in the middle of a task: its
+    state and its traces, as `leave_state`, `leave_traces` and `leave_list` write them."""
+    if not problem.continues:
+        return 0, 0
+    model, (n_floats, n_ints) = problem.model, state_rows(problem.traits.like)
+    if model.tabular or model.sparse:
+        entries = list_size(problem.algorithm, *rows_listed(model))
+        return n_floats + HEAD + entries * (model.shape[-1] + 3), n_ints
+    return n_floats + model.n_rows + problem.values, n_ints
 
 
 def _action_values(problem: Problem, capacity: int, learn: bool) -> Room:

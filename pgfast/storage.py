@@ -110,7 +110,8 @@ def load(cls: type[E], folder: Path, env: Any = None, features: Any = None, trus
     """The engine in a folder; raises PgfastError for a file that is missing, damaged or doesn't fit the others."""
     tensors, metadata = read_tensors(folder / POLICY)
     engine = configured(cls, folder, env, features, trust, most_runs=len(tensors.get("clock", ())))
-    restore_learner(engine.model, engine._learner, tensors, folder / POLICY)
+    check_learner(engine.model, engine._learner, tensors, folder / POLICY)
+    restore_learner(engine.model, engine._learner, tensors)
     evaluated = metadata.get("evaluated", "0")
     if not re.fullmatch(r"\d{1,15}", evaluated):
         raise PgfastError(f"{folder / POLICY} says that {evaluated!r} episodes were evaluated: that is no number.")
@@ -152,16 +153,16 @@ def configured(
 
 
 def learner_arrays(model: Model, learner: Learner) -> dict[str, np.ndarray]:
-    """What a learner can be made again from, beside the log."""
+    """What a learner can be made again from, beside the log and what a task that doesn't end goes on with."""
     learned = np.ascontiguousarray(learner.runs[:, _lasting(model, learner)])  # safetensors writes memory as it lies
     return {"learned": learned, "clock": learner.clock}
 
 
-def restore_learner(
+def check_learner(
     model: Model, learner: Learner, arrays: dict[str, np.ndarray], place: Path, last: int = LARGEST
 ) -> None:
-    """Put what `learner_arrays` gave into a fresh learner; raises PgfastError, before anything is changed, for what
-    can't have come from there. No run has gone beyond episode `last`."""
+    """Raise PgfastError for arrays that `learner_arrays` can't have given, of a learner like this one. No run has gone
+    beyond episode `last`."""
     clock, lasting = learner.clock, _lasting(model, learner)
     learned, given = arrays.get("learned"), arrays.get("clock")
     for name, array, shape, dtype in (
@@ -179,7 +180,12 @@ def restore_learner(
         raise PgfastError(f"{place} counts episodes or steps that can't have been.")
     if np.any((given[:, FAILED] < -1) | (given[:, FAILED] > given[:, EPISODES])):
         raise PgfastError(f"{place} has a run that failed at an episode it never came to.")
-    learner.runs[:, lasting] = learned
+
+
+def restore_learner(model: Model, learner: Learner, arrays: dict[str, np.ndarray]) -> None:
+    """Put what `learner_arrays` gave into a fresh learner."""
+    clock, given = learner.clock, arrays["clock"]
+    learner.runs[:, _lasting(model, learner)] = arrays["learned"]
     clock[:, [EPISODES, STEPS, UPDATES, FAILED]] = given[:, [EPISODES, STEPS, UPDATES, FAILED]]
     if model.tabular:
         derive_all(model, learner)
@@ -188,7 +194,7 @@ def restore_learner(
 def _lasting(model: Model, learner: Learner) -> np.ndarray:
     """The columns of `learner.runs` that are kept, as a mask. What lanes look up in tables is not: no file may say what
     they find there. What they multiply by is: in single precision they make it themselves."""
-    lasting = np.ones(learner.runs.shape[1], bool)
+    lasting = np.arange(learner.runs.shape[1]) < learner.carried_at
     if model.tabular:
         lasting[learner.prepared_at : learner.decays_at] = False
     return lasting

@@ -39,6 +39,7 @@ FIRST_BUDGET = 1024  # turns of the first call, which shows how long one takes
 MOST_GROWTH = 32.0  # of the budget from one call to the next
 SETTLE = -1  # a budget that makes a kernel close its lanes instead of stepping them
 PIECE = 256  # episodes after which a lane that is a run gives its parameters back, so that training can be left there
+PIECE_STEPS = 2**12  # the same in steps, where episodes are parts, often long ones, of a task that doesn't end
 MOST_PHASES = 2**31  # of a plan: that many the threads' ticket can tell apart
 PATIENCE = 2.0  # seconds that whoever ends training waits for that
 
@@ -117,7 +118,8 @@ class Job:
             blocks = max(min(blocks, 2), batch // TABLE_BLOCK)
         blocks = max(1, min(MOST_BLOCKS, blocks, max(FEW_BLOCKS, MOST_SUMS // entries)))
         copies = 1 if self.learn or not self.by_runs else max(1, min(2 * LANES // self.runs, episodes))
-        tallied = min(precision.tallied, 2**31 // problem.traits.max_steps, PIECE if self.learn else 2**31)
+        piece = min(PIECE, PIECE_STEPS // problem.traits.max_steps) if problem.continues else PIECE
+        tallied = min(precision.tallied, 2**31 // problem.traits.max_steps, piece if self.learn else 2**31)
         self.learner.clock[:, LAST] = self.last
         if copies > 1:
             self._share_out(copies)

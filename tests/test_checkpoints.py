@@ -11,38 +11,27 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-import numba
 import numpy as np
 import problems
 import pytest
 from commands import NO_COLOUR, PGFAST, answer_here, here
+from stopping import numbers, shorten_calls
 
-from pgfast import Checkpoints, Engine, PgfastError, checkpoints, exact_training, files, training
-from pgfast.algorithms.catalogue import ALGORITHMS
-from pgfast.algorithms.exact import EXACT
+from pgfast import Checkpoints, Engine, PgfastError, checkpoints, files, training
 from pgfast.painter import Painter
 from pgfast.run_folder import METRICS, RunFolder
 
-NAMES = ("episode", "steps", "mean_return", "std_return", "entropy", "gradient_norm")
 LAKE = {"episodes": 40_000, "baseline": "mean", "evaluation_episodes": 100}
 
 
 @pytest.fixture(autouse=True)
 def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """However fast the machine: no training is over after a call or two."""
-    whole = training.Job._arguments
-    monkeypatch.setattr(training.Job, "_arguments", lambda job, worker, budget: whole(job, worker, min(budget, 200)))
+    shorten_calls(monkeypatch, 200)
 
 
 def lake(**changes: object) -> Engine:
     return Engine("FrozenLake-v1", **{**LAKE, **changes})
-
-
-def numbers(trained: Engine, outcome: object) -> tuple[object, ...]:
-    """Everything that a training gives, times aside."""
-    curve = [getattr(outcome.curve, name).tolist() for name in NAMES]
-    weights = trained.value_weights
-    return trained.digest(), None if weights is None else weights.tolist(), repr(curve), outcome.steps, outcome.failed
 
 
 @pytest.mark.parametrize("name", sorted(problems.SHORT))
@@ -51,8 +40,7 @@ def test_stopped_again_and_again(name: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(training, "PIECE", 3)
     undisturbed = problems.short_engine(name)
     expected = numbers(undisturbed, undisturbed.learn())
-    whole = training.Job._arguments
-    monkeypatch.setattr(training.Job, "_arguments", lambda job, worker, budget: whole(job, worker, min(budget, 6)))
+    shorten_calls(monkeypatch, 6)
     stops, going = 0, True
     while going:
         engine, seen = problems.short_engine(name), []
@@ -64,42 +52,6 @@ def test_stopped_again_and_again(name: str, tmp_path: Path, monkeypatch: pytest.
         stops += going
     assert stops >= 1
     assert numbers(engine, outcome) == expected
-
-
-ELSEWHERE = {"gradient-bandit": "KArmedBandit", "pgpe": problems.Drift()}  # algorithms that tables are nothing for
-
-
-def small(algorithm: str) -> Engine:
-    """A few updates of an algorithm, each of them soon made."""
-    fixed = {name: value for name, (value, _) in ALGORITHMS[algorithm].fixed.items()}
-    runs, batch = fixed.get("runs", 1 if algorithm in EXACT else 2), fixed.get("batch", 4)
-    env = ELSEWHERE.get(algorithm, problems.random_mdp())
-    return Engine(env, algorithm=algorithm, runs=runs, batch=batch, episodes=max(4 * batch - 1, 9), log_every=batch)
-
-
-@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
-def test_every_algorithm_goes_on_where_it_was_stopped(algorithm: str, tmp_path: Path, monkeypatch) -> None:
-    """…at every place in turn, or where it began: uncompiled, and a piece is one episode."""
-    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    monkeypatch.setattr(training, "PIECE", 1)
-    monkeypatch.setattr(exact_training, "_APART", -1.0)
-    undisturbed, episodes = small(algorithm), []
-    with np.errstate(all="ignore"):
-        expected = numbers(undisturbed, undisturbed.learn(threads=1))
-        whole = training.Job._arguments
-        monkeypatch.setattr(training.Job, "_arguments", lambda job, worker, budget: whole(job, worker, min(budget, 8)))
-        for last in (1, undisturbed.settings.episodes // 2, 10**6):
-            engine, seen = small(algorithm), []
-            outcome = engine.learn(
-                callback=lambda p, seen=seen, last=last: seen.append(p.episodes) or p.episodes < last,
-                checkpoints=Checkpoints(tmp_path),
-                threads=1,
-            )
-            episodes.append(seen[0])
-            assert type(outcome.stopped) is bool  # which JSON has a word for
-    assert numbers(engine, outcome) == expected
-    assert not outcome.stopped
-    assert (episodes[-1] > episodes[0]) == (algorithm != "actor-critic-continuing")  # which begins again
 
 
 def test_many_checkpoints_change_nothing(tmp_path: Path) -> None:

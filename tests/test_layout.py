@@ -40,7 +40,7 @@ ORDER = [  # each may import those of its own line and of the lines above it
     ["batch_records", "memories"],
     ["training"],
     ["beginning", "inference"],
-    ["storage"],
+    ["continuation", "storage"],
     ["checkpoints"],
     ["course", "curves"],
     ["exact"],

@@ -43,7 +43,7 @@ def resume(
         from pgfast.run_folder import RunFolder
         from pgfast.storage import configured
 
-        checkpoints = Checkpoints(run, checkpoint_every or EVERY)
+        checkpoints = Checkpoints(run, checkpoint_every or EVERY, trust=trust)
         with RunFolder(run, holds_run=True) as folder:
             if folder.is_complete:
                 raise PgfastError(f"The run in {run} is complete: `pgfast evaluate {run}` judges its policy.")

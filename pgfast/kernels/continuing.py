@@ -1,6 +1,9 @@
 """Tasks that don't end: segments of at most max_steps steps stand for episodes, and each begins where the one before it
 ended.
 
+A lane that is to be left gives its run that state and its traces, and whoever takes the run up, now or from a
+checkpoint, goes on as if nobody had left it.
+
 Where an environment terminates, the segment ends, and the state that follows is the one that its `reset` gives for the
 next. Lanes whose segment is over may have to wait for others, and are then stepped to no effect: so the state they are
 to go on from is kept aside.
@@ -11,19 +14,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgfast.compiler import LANES, inlined, lane_kernel, routine
+from pgfast.compiler import LANES, inlined, lane_kernel, leaf, routine
 from pgfast.kernels.lanes import DOUBLE, RUNNING, TERMINATED, TRUNCATED, Field, Precision
+from pgfast.kernels.learner import GOES_ON
 from pgfast.kernels.starts import reset_lane, restart, restart_counters, set_counter, start_number
+
+
+def state_rows(like: Any) -> tuple[int, int]:
+    """Rows of floats, and of whole numbers, that a state like this one takes."""
+    elements = like if isinstance(like, tuple) else (like,)
+    n_floats = sum(isinstance(x, float) for x in elements)
+    return max(1, n_floats), max(1, len(elements) - n_floats)
 
 
 def reached_fields(like: Any, precision: Precision = DOUBLE) -> list[Field]:
     """The states that lanes go on from."""
-    elements = like if isinstance(like, tuple) else (like,)
-    n_floats = sum(isinstance(x, float) for x in elements)
-    return [
-        ("reached", precision.real, (max(1, n_floats), LANES)),
-        ("reached_int", precision.whole, (max(1, len(elements) - n_floats), LANES)),
-    ]
+    n_floats, n_ints = state_rows(like)
+    return [("reached", precision.real, (n_floats, LANES)), ("reached_int", precision.whole, (n_ints, LANES))]
 
 
 @lane_kernel
@@ -87,3 +94,26 @@ def move_reached(m, source, target):
         m.reached[r, target] = m.reached[r, source]
     for r in range(m.reached_int.shape[0]):
         m.reached_int[r, target] = m.reached_int[r, source]
+
+
+@leaf
+def leave_state(learner, m, i, run):
+    """The run goes on from the state that lane i has come to; returns where its row has room for traces."""
+    at = learner.carried_at
+    for r in range(m.reached.shape[0]):
+        learner.runs[run, at + r] = m.reached[r, i]
+    for r in range(m.reached_int.shape[0]):
+        learner.clock[run, GOES_ON + 1 + r] = m.reached_int[r, i]
+    learner.clock[run, GOES_ON] = 1
+    return at + m.reached.shape[0]
+
+
+@leaf
+def take_up_state(learner, w, i, run):
+    """Lane i goes on from the state that the run has come to; returns where in its row traces begin."""
+    lanes, m, at = w.lanes, w.memory, learner.carried_at
+    for r in range(m.reached.shape[0]):
+        lanes.state[r, i] = learner.runs[run, at + r]
+    for r in range(m.reached_int.shape[0]):
+        lanes.state_int[r, i] = learner.clock[run, GOES_ON + 1 + r]
+    return at + m.reached.shape[0]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, kernel, leaf, optional_hook, routine
-from pgfast.kernels.accounts import add_span, find_spans, leave_one_out, make_rows
+from pgfast.kernels.accounts import LINE, add_span, find_spans, leave_one_out, make_rows
 from pgfast.kernels.statistics import (
     COUNT,
     CREDITED,
@@ -30,7 +30,7 @@ from pgfast.kernels.step_sizes import Constant, Unbounded, squared_norm
 from pgfast.protocol import change, correction, expand, prepare, refine, scale, shorten
 from pgfast.room import zeros
 
-EPISODES, STEPS, UPDATES, FAILED, LAST = range(5)  # columns of `clock`
+EPISODES, STEPS, UPDATES, FAILED, LAST, GOES_ON = range(6)  # columns of `clock`
 
 
 class Unrefined(NamedTuple):
@@ -64,11 +64,13 @@ class Learner(NamedTuple):
     """All runs. A row of `runs` holds θ (P), its two moments (2 P), the value weights (V), their moments (2 V), what
     lanes use (Q, derived from θ after each update), β₁ᵗ, β₂ᵗ, the running mean of X_t, the number from which returns
     are tallied as differences, the steps in the running mean, the updates made, the episodes they learned from, and
-    what refines gradients keeps from batch to batch (E), and the running statistics of observations (O)."""
+    what refines gradients keeps from batch to batch (E), the running statistics of observations (O), and in cache
+    lines of its own what a task that doesn't end goes on with (C, `pgfast.kernels.continuing`)."""
 
-    runs: Any  # float64 (K, 3 P + 3 V + Q + 7 + E + O, and what fills the last cache line)
+    runs: Any  # float64 (K, 3 P + 3 V + Q + 7 + E + O + C, and what fills the last cache line)
     flat: Any  # the same numbers, one-dimensional
-    clock: Any  # int64 (K, 8): episodes, steps, updates; the episode at which θ stopped being finite, or −1; the end
+    clock: Any  # int64 (K, at least 8): episodes, steps, updates; the episode at which θ stopped being finite, or −1;
+    # the end; 1 where a task goes on from the state it came to; and from there on the whole numbers of that state
     log: Any  # float64 (K, W, N_STATS)
     n_theta: int  # P
     n_weights: int  # V
@@ -81,6 +83,7 @@ class Learner(NamedTuple):
     updates_at: int
     kept_at: int
     observed_at: int
+    carried_at: int
 
 
 class Room(NamedTuple):
@@ -98,21 +101,28 @@ class Room(NamedTuple):
 
 
 def make_learner(
-    theta: np.ndarray, n_prepared: int, n_weights: int, log_rows: int, n_kept: int = 0, n_observed: int = 0
+    theta: np.ndarray,
+    n_prepared: int,
+    n_weights: int,
+    log_rows: int,
+    n_kept: int = 0,
+    n_observed: int = 0,
+    carried: tuple[int, int] = (0, 0),
 ) -> Learner:
-    """Runs that start from `theta` (K, P), nothing prepared yet."""
+    """Runs that start from `theta` (K, P), nothing prepared yet; `carried`: C, and the whole numbers of a state."""
     k, p = theta.shape
     weights_at, prepared_at = 3 * p, 3 * p + 3 * n_weights
     decays_at = prepared_at + n_prepared
-    runs = make_rows(k, decays_at + 7 + n_kept + n_observed)
+    carried_at = -(-(decays_at + 7 + n_kept + n_observed) // LINE) * LINE
+    runs = make_rows(k, carried_at + carried[0])
     runs[:, :p] = theta
     runs[:, decays_at : decays_at + 2] = 1.0
-    clock = make_rows(k, 5, np.int64)
+    clock = make_rows(k, GOES_ON + 1 + carried[1], np.int64)
     clock[:, FAILED] = -1
     return Learner(
         runs, runs.reshape(-1), clock, make_log(k, log_rows), p, n_weights,
         weights_at, prepared_at, decays_at, decays_at + 2, decays_at + 3, decays_at + 4, decays_at + 5,
-        decays_at + 7, decays_at + 7 + n_kept,
+        decays_at + 7, decays_at + 7 + n_kept, carried_at,
     )  # fmt: skip
 
 
@@ -147,6 +157,12 @@ def span_first(room, width):
     """Only a table's first row."""
     room.spans[0, 0] = 0
     add_span(room.spans, 0, width)
+
+
+@leaf
+def carries(learner):
+    """Do runs have a task that doesn't end?"""
+    return learner.runs.shape[1] > learner.carried_at
 
 
 @leaf

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from math import isfinite
 
+import numpy as np
+
 from pgfast.compiler import fma, leaf, routine
 from pgfast.kernels.accounts import add_span
 from pgfast.protocol import prepare
@@ -24,6 +26,7 @@ from pgfast.protocol import prepare
 STEPS = 64  # that are written down
 ALL = -1  # a window that keeps nothing
 ROW, SINCE, TOUCHED = range(3)  # columns of marks
+HEAD = 3  # numbers that `leave_list` writes before the entries
 
 
 @leaf
@@ -175,6 +178,43 @@ def move_list(lists, source, target):
             lists.moves[target, t, r] = lists.moves[source, t, r]
     for k in range(lists.count[source]):
         copy_entry(lists, source, k, target, k)
+
+
+@leaf
+def leave_list(lists, learner, i, run, at):
+    """The list of lane i, which is up to date, into ``runs[run, at]``, …: the number of its entries, its norms, and of
+    each entry the row, how many steps ago that was active last, and its traces."""
+    runs, size = learner.runs, lists.z.shape[2]
+    runs[run, at] = lists.count[i]
+    for r in range(2):
+        runs[run, at + 1 + r] = lists.norm[i, r]
+    for k in range(lists.count[i]):
+        first = at + HEAD + k * (2 + size)
+        runs[run, first] = lists.marks[i, k, ROW]
+        runs[run, first + 1] = -lists.marks[i, k, TOUCHED]
+        for b in range(size):
+            runs[run, first + 2 + b] = lists.z[i, k, b]
+
+
+@leaf
+def take_up_list(lists, learner, i, run, at):
+    """What `leave_list` has left, into the list of lane i, which is empty."""
+    runs, size = learner.runs, lists.z.shape[2]
+    for r in range(2):
+        lists.norm[i, r] = runs[run, at + 1 + r]
+    for k in range(np.int64(runs[run, at])):
+        first = at + HEAD + k * (2 + size)
+        enter(lists, i, np.int64(runs[run, first]))
+        lists.marks[i, k, TOUCHED] = -np.int64(runs[run, first + 1])
+        for b in range(size):
+            lists.z[i, k, b] = runs[run, first + 2 + b]
+
+
+def entries_left(left: np.ndarray, size: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `leave_list` has left of lists of `size` entries, (runs, …): how many there are, (runs, 1), and the row of
+    each and how long ago that was active, (runs, size), which mean nothing beyond."""
+    entries = left[:, HEAD : HEAD + size * (width + 3)].reshape(-1, size, width + 3)
+    return left[:, :1], entries[:, :, 0], entries[:, :, 1]
 
 
 @leaf

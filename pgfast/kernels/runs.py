@@ -83,6 +83,14 @@ def clear_tally(learner, lanes, i, run):
     lanes.reference[i] = learner.runs[run, learner.reference_at]
 
 
+@leaf
+def begin_only(memory, learner, w, i, run):
+    """Nothing: an episode begins where the environment's start is."""
+
+
+take_up = optional_hook("take_up", begin_only)  # where a run goes on in the middle of its task
+
+
 @routine
 def open_slot(env, like, plan, learner, accounts, w, memory, team, i):
     """Give lane i the next slot of the queue that has something left to do; False when there is none."""
@@ -104,6 +112,7 @@ def open_slot(env, like, plan, learner, accounts, w, memory, team, i):
             load(memory, learner, w, i, run)
             begin(memory, w, i)
             begin_episode(env, like, plan, lanes, i)
+            take_up(memory, learner, w, i, run)
             return True
 
 

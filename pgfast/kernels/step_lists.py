@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgfast.compiler import LANES, busy_routine, inlined, leaf
-from pgfast.kernels.continuing import come_to_states, move_reached, restart_or_go_on
+from pgfast.kernels.continuing import come_to_states, leave_state, move_reached, restart_or_go_on, take_up_state
 from pgfast.kernels.lanes import ACTIVE, RUNNING, TALLY_NORM, TERMINATED, Field, negligible, settle_and_weigh
-from pgfast.kernels.learner import begin_update, end_batch
+from pgfast.kernels.learner import GOES_ON, begin_update, carries, end_batch
 from pgfast.kernels.row_traces import (
     ALL,
     STEPS,
@@ -28,10 +28,12 @@ from pgfast.kernels.row_traces import (
     enter,
     fade_norms,
     forget,
+    leave_list,
     look_at,
     move_list,
     moved,
     settle,
+    take_up_list,
     width_of,
     write_move,
 )
@@ -251,7 +253,14 @@ class SparseSteps(NamedTuple):
         load_sparse_lane(learner, w.memory, i, run)
 
     def store(self, learner, w, i, run):
-        """Nothing: θ and w are the learner's own."""
+        """θ and w are the learner's own; a run whose task goes on is given the state and the traces of lane i."""
+        if carries(learner):
+            leave_list(self, learner, i, run, leave_state(learner, w.memory, i, run))
+
+    def take_up(self, learner, w, i, run):
+        """Go on in lane i where the run was left."""
+        if learner.clock[run, GOES_ON] == 1:
+            take_up_list(self, learner, i, run, take_up_state(learner, w, i, run))
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
@@ -315,12 +324,17 @@ class TableSteps(SparseSteps):
         move_list(self, source, target)
 
 
+def list_size(algorithm: Any, rows: int, values: int, active: int) -> int:
+    """N, enough for all that can have a trace; arguments as of `make_step_lists`."""
+    return int(min(rows, active * (algorithm.window + STEPS + 1) + rows - values))
+
+
 def make_step_lists(
-    kind: type[SparseSteps], algorithm: Any, rows: int, width: int, values: int, active: int
+    kind: type[SparseSteps], algorithm: Any, width: int, rows: int, values: int, active: int
 ) -> SparseSteps:
-    """Empty lists: of `rows` rows of `width` parameters, and `values` that features have, of which `active` are active
-    at a step."""
-    size = min(rows, active * (algorithm.window + STEPS + 1) + rows - values)
+    """Empty lists: of `rows` rows of `width` parameters, of which `values` belong to features, and `active` of these
+    are active at a step."""
+    size = list_size(algorithm, rows, values, active)
     powers = np.array([algorithm.decay, algorithm.decay_value]) ** np.arange(STEPS + 1)[:, None]
     return kind(
         n_states=values,

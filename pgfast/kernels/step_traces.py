@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.compiler import fma, inlined, lane_kernel, leaf
-from pgfast.kernels.continuing import come_to_states, move_reached, restart_or_go_on
+from pgfast.kernels.continuing import come_to_states, leave_state, move_reached, restart_or_go_on, take_up_state
 from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, settle_and_weigh
+from pgfast.kernels.learner import GOES_ON, carries
 from pgfast.kernels.step_sizes import as_number
 from pgfast.kernels.trace_updates import (
     accept,
@@ -144,7 +145,25 @@ def count_episodes(n, lanes, m):
         m.learned[i] = as_number(np.int64(lanes.episode[i])) if lanes.done[i] != RUNNING else m.learned[i]
 
 
-move_traces = Traces.move
+@leaf
+def leave_traces(learner, m, i, run, at):
+    """The traces of lane i into ``runs[run, at]``, …"""
+    for r in range(m.e.shape[0]):
+        learner.runs[run, at + r] = m.e[r, i]
+    for k in range(m.ev.shape[0]):
+        learner.runs[run, at + m.e.shape[0] + k] = m.ev[k, i]
+
+
+@leaf
+def take_up_traces(learner, m, i, run, at):
+    """What `leave_traces` has left."""
+    for r in range(m.e.shape[0]):
+        m.e[r, i] = learner.runs[run, at + r]
+    for k in range(m.ev.shape[0]):
+        m.ev[k, i] = learner.runs[run, at + m.e.shape[0] + k]
+
+
+move_traces, store_traces = Traces.move, Traces.store
 
 
 class StepTraces(Traces):
@@ -175,6 +194,17 @@ class StepTraces(Traces):
             move_many(n, policy, algorithm, optimisation, lanes, m)
         if algorithm.continues == 1:
             follow_averages(n, algorithm.lr_average, lanes, m)
+
+    def store(self, learner, w, i, run):
+        """Give a run the parameters of lane i, and what its task goes on with."""
+        store_traces(self, learner, w, i, run)
+        if carries(learner):
+            leave_traces(learner, w.memory, i, run, leave_state(learner, w.memory, i, run))
+
+    def take_up(self, learner, w, i, run):
+        """Go on in lane i where the run was left."""
+        if learner.clock[run, GOES_ON] == 1:
+            take_up_traces(learner, w.memory, i, run, take_up_state(learner, w, i, run))
 
     def move(self, w, source, target):
         """Copy the column of one lane over another's."""
