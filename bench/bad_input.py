@@ -309,7 +309,7 @@ def _words() -> Any:
 
 def compile_kernels() -> None:
     """Those that play hostile environments."""
-    for env in (hostile.Hostile(), hostile.Wild()):
+    for env in (hostile.Hostile(), hostile.Wild(), hostile.Wild(actions=1)):
         _suffer((env, 1.0, 0.1))
     _exchange((np.zeros(2), 1.0, False))
 
