@@ -107,7 +107,7 @@ class Flawed(NamedTuple):
         x = 0.5 * x + (0.5 if action == 1 else -0.5) * uniform(key, 1)
         x = x + 2.0 if self.flaw == 1 and rare else x
         reward = math.nan if self.flaw == 2 and rare else -x * x
-        t = 2**62 * (t + 1) if self.flaw == 3 else t + 1
+        t = 2**62 * (t + 2) % 5 if self.flaw == 3 else t + 1  # a product beyond 64 bits
         return (x, t), reward, self.flaw == 4
 
     def observe(self, state):
