@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -18,10 +18,19 @@ from typing import Any
 import numpy as np
 
 from pgfast import Agent, Engine
-from pgfast._bench.command import parser_of
+from pgfast._bench.command import add_names, parser_of
 
 MANY, ALONE = 10_000, 2_000  # observations of a batch, and calls that one timing of single ones takes
 LENGTH = 100  # steps of an agent's episodes
+_RNG = np.random.default_rng(0)
+FORMS: dict[str, dict[str, Any]] = {  # environment: what an observation is given as
+    "CartPole-v1": {
+        "tuple": (0.1, -0.2, 0.05, 0.3),
+        "array": np.array([0.1, -0.2, 0.05, 0.3]),
+        f"batch of {MANY:,}": _RNG.normal(size=(MANY, 4)),
+    },
+    "FrozenLake-v1": {"int": 5, f"batch of {MANY:,}": _RNG.integers(0, 16, MANY)},
+}
 
 
 @dataclass(frozen=True)
@@ -36,16 +45,11 @@ class Cost:
     largest: float
 
 
-def cases() -> list[tuple[str, str, str, Callable[[], Any], int]]:
+def cases(names: Sequence[str]) -> list[tuple[str, str, str, Callable[[], Any], int]]:
     """Environment, observation, how the action is found, a call, and the actions that it gives."""
-    rng = np.random.default_rng(0)
     found: list[tuple[str, str, str, Callable[[], Any], int]] = []
-    for name, forms in (
-        ("CartPole-v1", {"tuple": (0.1, -0.2, 0.05, 0.3), "array": np.array([0.1, -0.2, 0.05, 0.3]),
-                         f"batch of {MANY:,}": rng.normal(size=(MANY, 4))}),
-        ("FrozenLake-v1", {"int": 5, f"batch of {MANY:,}": rng.integers(0, 16, MANY)}),
-    ):  # fmt: skip
-        engine = Engine(name)
+    for name in names:
+        engine, forms = Engine(name), FORMS[name]
         for form, seen in forms.items():
             for how, deterministic in (("sampled", False), ("preferred", True)):
 
@@ -78,9 +82,9 @@ def timed(call: Callable[[], Any], times: int) -> float:
     return (time.thread_time() - start) / times
 
 
-def measure(repeats: int) -> list[Cost]:
-    """All cases, `repeats` times in turn."""
-    todo = cases()
+def measure(names: Sequence[str], repeats: int) -> list[Cost]:
+    """All cases of these environments, `repeats` times in turn."""
+    todo = cases(names)
     taken: list[list[float]] = [[] for _ in todo]
     for _ in range(repeats + 1):  # the first warms up
         for k, (*_, call, actions) in enumerate(todo):
@@ -100,10 +104,11 @@ def show(costs: list[Cost]) -> None:
 
 def main() -> None:
     parser = parser_of(__file__, __doc__)
+    add_names(parser, "environment", FORMS)
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    costs = measure(given.repeats)
+    costs = measure(given.environment or list(FORMS), given.repeats)
     if given.json:
         print(json.dumps([asdict(c) for c in costs]))
     else:

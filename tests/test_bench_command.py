@@ -101,14 +101,21 @@ def test_what_does_not_learn_is_an_error(
     assert (tmp_path / "bench.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
-def test_cold_start_compiles(
+def test_a_cold_start_has_an_empty_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(WORKLOADS, "corridor", replace(WORKLOADS["corridor"], episodes=20, goal=-1e9))
+    folders: list[Path] = []
+
+    def instead(entrants: list[Entrant], rounds: int, *, cache: Path, **_: object) -> list[Outcome]:
+        folders.append(cache)
+        assert not cache.exists() or not list(cache.iterdir())
+        return [Outcome(e, [Learned(1000, 1e-6, 0.0, 0.0)], compile_seconds=9.0, load_seconds=0.1) for e in entrants]
+
+    monkeypatch.setattr("pgfast._bench.report.hold", instead)
     assert run("corridor", "--cold", "--rounds", 1, "--threads", 1, "--out", tmp_path, "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["workloads"]
-    assert row["compile_seconds"] > 10 * row["load_seconds"] > 0
+    assert (row["compile_seconds"], row["load_seconds"]) == (9.0, 0.1)
+    assert not folders[0].exists()
 
 
 BAD_INPUT = {

@@ -163,24 +163,6 @@ def test_a_kernel_that_owns_memory(project: Project) -> None:
     assert vars(project.play()) == {"hit": True, "state": 112}
 
 
-TRAIN = """\
-import json
-import pgfast
-
-engine = pgfast.Engine("my_env.py", episodes=64, batch=64, max_steps=5)
-training = engine.learn(threads=1)
-print(json.dumps({"seconds": training.compile_seconds, "loading": training.load_seconds, "digest": engine.digest()}))
-"""
-
-
-def test_training(project: Project) -> None:
-    first, second = project.play("-c", TRAIN), project.play("-c", TRAIN)
-    assert first.seconds > 0.0
-    assert second.seconds == 0.0
-    assert second.loading > 0.0
-    assert first.digest == second.digest
-
-
 # ---- what a fingerprint sees
 
 CLASS = "class f(NamedTuple):\n"

@@ -166,8 +166,8 @@ def test_threads_may_share_an_engine() -> None:
 def test_cost_of_an_action() -> None:
     """The measurement that the documentation names."""
     script = Path(__file__).parent.parent / "bench" / "embedding.py"
-    command = [sys.executable, str(script), "--json", "--repeats", "1"]
+    command = [sys.executable, str(script), "FrozenLake-v1", "--json", "--repeats", "1"]
     costs = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert {c["environment"] for c in costs} == {"CartPole-v1", "FrozenLake-v1"}
+    assert {c["environment"] for c in costs} == {"FrozenLake-v1"}
     assert {c["how"] for c in costs} >= {"sampled", "preferred", "step, learn='online'"}
     assert all(0 < c["least"] <= c["ns"] <= c["largest"] for c in costs)
