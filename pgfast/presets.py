@@ -146,6 +146,8 @@ BEST: dict[str, dict[str, dict[str, Any]]] = {  # of an algorithm and an environ
             "lr_value": 0.05,
             "episodes": 1_000,
         },
+        "MountainCar-v0": {"lam": 0.9, "lam_value": 0.9, "lr": 0.0003, "lr_value": 0.02},
+        "MountainCarContinuous-v0": {"lam": 0.9, "lam_value": 0.9, "lr": 0.0003, "lr_value": 0.03, "episodes": 1_000},
         "Pendulum-v1": {
             "lam": 0.6,
             "lam_value": 0.6,
