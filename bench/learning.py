@@ -87,7 +87,7 @@ def learn(task: Task, algorithm: str, runs: int, scale: float) -> Learned:
         steps += trained.steps / runs
         if len(trained.failed) == runs:
             break
-        if time.process_time() - begun > PATIENCE:
+        if steps < scale * task.steps and time.process_time() - begun > PATIENCE:
             raise PgfastError(f"{steps:,.0f} of {scale * task.steps:,.0f} steps in {PATIENCE:g} s of processor time.")
     scores = engine.evaluate(JUDGED, deterministic=task.greedy).by_run
     return Learned(
