@@ -37,7 +37,7 @@ COMMANDS = {  # what stands before and behind words that may be anything
     "evaluate": (["RUN"], ["--episodes=8"]),
     "resume": (["RUN"], []),
     "verify": (["RUN"], []),
-    **{name: ([], []) for name in ("info", "envs", "features", "algorithms", "exact", "cache", "explain")},
+    **{name: ([], []) for name in ("info", "envs", "features", "algorithms", "policies", "exact", "cache", "explain")},
 }
 Change = Callable[[bytes], bytes]
 
@@ -243,11 +243,16 @@ def flipped(part: float, bit: int) -> Change:
     return lambda b: b[: (k := int(part * (len(b) - 1)))] + bytes([b[k] ^ 1 << bit]) + b[k + 1 :]
 
 
+def cut(k: int) -> Change:
+    """What stands before a byte."""
+    return lambda b: b[:k]
+
+
 def everywhere(content: bytes, apart: int = 1) -> list[Change]:
     """One bit of each byte flipped, and the file cut before it; of each byte, or of such as lie so far apart."""
     last = max(1, len(content) - 1)
-    flips = [flipped(k / last, k % 8) for k in range(0, len(content), apart)]
-    return flips + [lambda b, k=k: b[:k] for k in range(0, len(content), apart)]  # type: ignore[misc]
+    places = range(0, len(content), apart)
+    return [*(flipped(k / last, k % 8) for k in places), *(cut(k) for k in places)]
 
 
 def _forgeries() -> Any:

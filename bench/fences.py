@@ -28,13 +28,13 @@ class Fences:
 
     def __enter__(self) -> Self:
         self._call, self._make = Kernel.__call__, models.make_workspace
-        Kernel.__call__ = lambda kernel, *args: self.call(kernel, *args)  # type: ignore[method-assign]
+        Kernel.__call__ = lambda kernel, *args: self.call(kernel, *args)
         if self._between:
             models.make_workspace = fenced_workspace
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        Kernel.__call__, models.make_workspace = self._call, self._make  # type: ignore[method-assign]
+        Kernel.__call__, models.make_workspace = self._call, self._make
 
     def call(self, kernel: Kernel, *args: Any) -> Any:
         """As `Kernel.__call__`; raises AssertionError where the kernel has touched a fence."""

@@ -92,16 +92,10 @@ class Strange(NamedTuple):
         return self.state, self.pay, self.end
 
 
-class StrangeReal(NamedTuple):
+class StrangeReal(Strange):
     """The same with real observations."""
 
-    state: Any = 0
-    pay: Any = 0.0
-    end: Any = False
-
-    max_steps = 4
-    observation_space, action_space = Wild.observation_space, Hostile.action_space
-    reset, step = Strange.reset, Strange.step
+    observation_space = Wild.observation_space
 
 
 class Alien(gymnasium.Env[Any, Any]):

@@ -10,7 +10,6 @@ of it is a fault, and ends the command with 1.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -23,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from pgfast import Engine, PgfastError
 from pgfast._bench import fuzzing
 from pgfast._bench.bad_input import Damaged, Kind, compile_kernels, everywhere, kinds
+from pgfast._bench.command import parser_of
 from pgfast.algorithms.catalogue import ALGORITHMS
 from pgfast.algorithms.exact import EXACT
 from pgfast.training import default_threads
@@ -179,9 +180,9 @@ def _agrees(algorithm: str, env: str) -> bool:
 def rows(folder: Path, seconds: float, kills: int) -> Iterator[Row]:
     """All that is tried, one after the other; files are made in a folder."""
     for kind, what in kinds(folder).items():
-        yield _row(kind, lambda what=what: attempt(what, seconds=seconds))  # type: ignore[misc]
+        yield _row(kind, partial(attempt, what, seconds=seconds))
         if kind == EVERYWHERE:
-            yield _row("each byte of a checkpoint", lambda file=what.take: attempt_everywhere(file))  # type: ignore[misc]
+            yield _row("each byte of a checkpoint", partial(attempt_everywhere, what.take))
     for kind in fuzzing.KINDS if fuzzing.is_possible() else []:
         yield Row(f"bytes of {kind}, by atheris", *fuzzing.explore(kind, folder, seconds))
     yield Row("kill -9 at a random moment", kills, kill(kills, folder))
@@ -197,7 +198,7 @@ def _row(what: str, attempted: Callable[[], int]) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__file__, __doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each kind of input")
     parser.add_argument("--kills", type=int, default=20)
     chosen = parser.parse_args()

@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import re
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +24,7 @@ import numpy as np
 
 from pgfast.continuation import carried_arrays, check_carried, restore_carried
 from pgfast.errors import PgfastError
-from pgfast.files import PART, write_whole
+from pgfast.files import PART, put_elsewhere, write_whole
 from pgfast.kernels.learner import EPISODES, FAILED, Learner
 from pgfast.storage import (
     LARGEST,
@@ -169,11 +168,13 @@ class Checkpoints:
     def _rescue(self, engine: Engine, content: bytes, reason: str) -> PgfastError:
         """Where a folder can't be written any more: keep the state elsewhere, and say so."""
         said = f"The checkpoint can't be written into {self.folder} ({reason})"
-        try:
-            elsewhere = Path(tempfile.mkdtemp(prefix="pgfast-"))
-            save_settings(engine, elsewhere)
-            write_whole(elsewhere / "checkpoint-1.safetensors", content)
-        except (OSError, PgfastError):
+
+        def write(place: Path) -> None:
+            save_settings(engine, place)
+            write_whole(place / "checkpoint-1.safetensors", content)
+
+        elsewhere = put_elsewhere(write)
+        if elsewhere is None:
             before = f"that of episode {self.episode:,} is whole" if self.episode else "there is none before it"
             return PgfastError(f"{said}; {before}: make room, then `pgfast resume {self.folder}`.")
         return PgfastError(f"{said}; what was learned is kept: `pgfast resume {elsewhere}` goes on with it.")

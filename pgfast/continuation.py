@@ -15,7 +15,6 @@ import numpy as np
 
 from pgfast.collection import BUNDLED
 from pgfast.errors import PgfastError
-from pgfast.features.catalogue import FEATURES
 from pgfast.kernels.continuing import state_rows
 from pgfast.kernels.learner import EPISODES, FAILED, GOES_ON, Learner, carries
 from pgfast.kernels.row_traces import entries_left
@@ -70,6 +69,8 @@ def restore_carried(learner: Learner, arrays: dict[str, np.ndarray]) -> None:
 
 def _is_all_ours(engine: Engine) -> bool:
     """Do environment and features come with pgfast?"""
+    from pgfast.features.catalogue import FEATURES
+
     source = engine.source
     return source.name in BUNDLED and source.features is None and engine.settings.features in (AUTO, *FEATURES)
 

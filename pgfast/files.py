@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -142,6 +143,18 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
             part.unlink()
         raise
     _sync(path.parent)
+
+
+def put_elsewhere(write: Callable[[Path], object]) -> Path | None:
+    """A folder of its own for what there is no room for where it belongs; None where there is none here, either."""
+    import tempfile
+
+    try:
+        place = Path(tempfile.mkdtemp(prefix="pgfast-"))
+        write(place)
+    except (OSError, PgfastError):
+        return None
+    return place
 
 
 def _sync(folder: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_full_disk_ends_training_with_its_state_kept(tmp_path: Path, monkeypat
         write(path, content)
 
     monkeypatch.setattr(checkpoints, "write_whole", full)
-    monkeypatch.setattr(checkpoints.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path))
     with pytest.raises(PgfastError, match=r"\(No space left on device\); what was learned is kept: `pgfast resume"):
         lake().learn(checkpoints=Checkpoints(place, every=10_000))
     engine = lake()
@@ -178,7 +178,7 @@ def test_a_full_disk_ends_training_with_its_state_kept(tmp_path: Path, monkeypat
 
 
 def test_a_folder_that_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path))
     with pytest.raises(PgfastError, match=r"\(No such file or directory\); what was learned is kept"):
         lake().learn(
             callback=lambda _: shutil.rmtree(tmp_path / "gone", ignore_errors=True),

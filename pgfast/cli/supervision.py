@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from pgfast.cli.outcome import as_table, divergence, summarise
 from pgfast.cli.output import answer, fail, finite
 from pgfast.cli.progress import Bar, Interruption, compile_aloud, watch
 from pgfast.errors import PgfastError
+from pgfast.files import put_elsewhere
 
 if TYPE_CHECKING:
     from pgfast.checkpoints import Checkpoints
@@ -62,10 +62,8 @@ def kept_elsewhere(engine: Engine, error: PgfastError) -> PgfastError:
     """What to say where a run's folder can't be written any more: what was learned is put into another."""
     from pgfast.storage import save
 
-    try:
-        place = Path(tempfile.mkdtemp(prefix="pgfast-"))
-        save(engine, place)
-    except (OSError, PgfastError):
+    place = put_elsewhere(partial(save, engine))
+    if place is None:
         return error
     return PgfastError(f"{str(error)[:-1]}; what was learned is kept: `pgfast evaluate {place}` judges it.")
 
