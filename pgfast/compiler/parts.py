@@ -14,10 +14,26 @@ from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.typed_passes import NativeLowering, NopythonTypeInference
+from numba.core.typed_passes import (
+    InlineOverloads,
+    NativeLowering,
+    NoPythonSupportedFeatureValidation,
+    NopythonTypeInference,
+)
+from numba.core.untyped_passes import (
+    FindLiterallyCalls,
+    InlineClosureLikes,
+    InlineInlinables,
+    LiteralPropagationSubPipelinePass,
+    LiteralUnroll,
+    MakeFunctionToJitFunction,
+    RewriteDynamicRaises,
+    WithLifting,
+)
 
 from pgfast.compiler.entry import entry_module
 from pgfast.compiler.inference import TypeInference
+from pgfast.compiler.references import is_library
 
 # LLVM keeps to half of AVX-512's width for the sake of old processors, whose clock it slowed; a preference, no demand.
 WHOLE_REGISTERS = '"prefer-vector-width"="512"'
@@ -164,14 +180,33 @@ class KernelLowering(_Lowering):
 
 
 class _Passes(PassManager):  # type: ignore[misc]
-    """Passes, after each of which numba works out anew which variables live where. From type inference on, every pass
-    that asks for it does so itself."""
+    """Passes, after each of which numba can work out anew which variables live where. From type inference on, every
+    pass that asks for it does so itself; in kernels' own code so do those before, and some have nothing to do."""
 
-    _ENFORCING = True
+    def __init__(self, passes: list[Any], own_code: bool) -> None:
+        super().__init__("nopython")
+        self.passes = [(p, text) for p, text in passes if not own_code or p not in _FOR_USERS]
+        self._ENFORCING = not own_code
+        self.finalize()
 
     def _runPass(self, index: int, pss: Any, internal_state: Any) -> None:  # noqa: N802
         self._ENFORCING = self._ENFORCING and not isinstance(pss, TypeInference)
         super()._runPass(index, pss, internal_state)
+
+
+# For what no kernel has in it: closures, with statements, exceptions, what is inlined before its types are known.
+_FOR_USERS = (
+    WithLifting,
+    InlineClosureLikes,
+    RewriteDynamicRaises,
+    MakeFunctionToJitFunction,
+    InlineInlinables,
+    FindLiterallyCalls,
+    LiteralUnroll,
+    LiteralPropagationSubPipelinePass,
+    InlineOverloads,
+    NoPythonSupportedFeatureValidation,
+)
 
 
 class _Types(tuple[Any, ...]):
@@ -188,14 +223,12 @@ class MethodCompiler(CompilerBase):  # type: ignore[misc]
 
     def define_pipelines(self) -> list[Any]:
         self.state.args = _Types(self.state.args)
-        passes = _Passes("nopython")
-        passes.passes = DefaultPassBuilder.define_nopython_pipeline(self.state).passes
+        numbas = DefaultPassBuilder.define_nopython_pipeline(self.state).passes
         own = {NopythonTypeInference: TypeInference, NativeLowering: self.lowering}
-        if not own.keys() <= {p for p, _ in passes.passes}:
+        if not own.keys() <= {p for p, _ in numbas}:
             raise RuntimeError("this version of numba compiles functions in a way that pgfast doesn't know")
-        passes.passes = [(own.get(p, p), text) for p, text in passes.passes]
-        passes.finalize()
-        return [passes]
+        passes = [(own.get(p, p), text) for p, text in numbas]
+        return [_Passes(passes, own_code=is_library(self.state.func_id.func.__module__))]
 
 
 class PartCompiler(MethodCompiler):

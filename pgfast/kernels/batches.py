@@ -285,8 +285,9 @@ def prime(env, like, plan, learner, w, memory):
     if w.lanes.control[PRIMED] == 0:
         w.lanes.control[PRIMED] = 1
         for i in range(LANES):
-            load(memory, learner, w, i, 0)
-            load_scale(learner, w.lanes, i, 0)
+            w.lanes.run[i] = 0
+            load(memory, learner, w, i, w.lanes.run[i])
+            load_scale(learner, w.lanes, i, w.lanes.run[i])
             w.lanes.episode[i] = plan.first_episode
             begin(memory, w, i)
             begin_episode(env, like, plan, w.lanes, i)

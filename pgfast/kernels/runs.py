@@ -272,7 +272,8 @@ def prime(env, like, plan, learner, w, memory):
         for i in range(LANES):
             lanes.due[i] = NEVER
             lanes.left[i] = NEVER
-            load(memory, learner, w, i, 0)
+            lanes.run[i] = 0
+            load(memory, learner, w, i, lanes.run[i])
             begin(memory, w, i)
             begin_episode(env, like, plan, lanes, i)
 
