@@ -23,7 +23,7 @@ from pgfast.kernels.learner import EPISODES
 from pgfast.rehearsal import rehearse
 from pgfast.run_folder import METRICS, SUMMARY, RunFolder
 from pgfast.settings import Settings
-from pgfast.storage import CONFIG, ORIGIN, POLICY, TABLE, changes
+from pgfast.storage import CONFIG, ORIGIN, POLICY, TABLE, changes, learner_arrays
 from pgfast.verification import repeat
 
 EXIT_CODES = {0, 1, 2, 3}
@@ -116,6 +116,7 @@ def _suffer(case: tuple[Any, float, float]) -> None:
     engine = Engine(env, gamma=gamma, lr=lr, **SMALLER)
     training = engine.learn(threads=1)
     assert np.all(np.isfinite(engine.theta))
+    assert np.all(np.isfinite(learner_arrays(engine.model, engine._learner)["learned"]))  # else it couldn't be loaded
     assert training.failed or np.all(np.isfinite(training.curve.mean_return))
     assert np.isfinite(engine.evaluate(threads=1).mean)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgfast.errors import EnvironmentFault
-from pgfast.kernels.statistics import COUNT, EXPONENT, LENGTH, SUM
+from pgfast.kernels.statistics import COUNT, EXPONENT, LENGTH, SQUARES, SUM
 from pgfast.probe import Traits
 
 
@@ -40,18 +40,19 @@ def check_observations(traits: Traits, log: np.ndarray) -> None:
 
 
 def check_returns(traits: Traits, log: np.ndarray, log_every: int, last: int, learn: bool) -> None:
-    """Raise EnvironmentFault where a log (runs, rows, N_STATS) has returns that are not finite: whatever the policy,
-    they are sums of rewards. Episodes are counted from the log's beginning, and there are `last`."""
-    rows = np.argwhere((log[:, :, COUNT] > 0) & ~np.isfinite(log[:, :, SUM]))
+    """Raise EnvironmentFault where a log (runs, rows, N_STATS) has returns that are not finite, or whose squares are
+    not: whatever the policy, they are sums of rewards. Episodes are counted from the log's beginning, and there are
+    `last`."""
+    rows = np.argwhere((log[:, :, COUNT] > 0) & ~np.isfinite(log[:, :, SUM] + log[:, :, SQUARES]))
     if len(rows):
         raise immense(traits, min((int(rows[:, 1].min()) + 1) * log_every, last), learn)
 
 
 def immense(traits: Traits, episodes: int, learn: bool) -> EnvironmentFault:
-    """A return that is not finite, among so many episodes, or a sum of them."""
+    """A return that is not finite, among so many episodes, or a sum of them or of their squares."""
     boundless = not np.all(np.isfinite([traits.low, traits.high]))
     advice = ", whatever the action: set bounds in the action space, or a smaller lr" if boundless else ""
     return EnvironmentFault(
-        f"{traits.label}: step gave a reward that is not finite, or too large to be added to others, in the first "
+        f"{traits.label}: step gave a reward that is not finite, or too large to be squared and added up, in the first "
         f"{episodes} episodes of {'training' if learn else 'an evaluation'}: rewards must be finite numbers{advice}."
     )

@@ -24,7 +24,7 @@ class Rows:
 
 def read_log(log: np.ndarray) -> Rows:
     """Statistics of a log (runs, rows, N_STATS)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         n = log[:, :, COUNT]
         mean = log[:, :, SUM] / n
         variance = np.maximum(log[:, :, SQUARES] - n * mean * mean, 0.0) / np.maximum(n - 1.0, 1.0)

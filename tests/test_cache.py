@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numba
 import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.typed_passes import NativeLowering
@@ -86,8 +85,7 @@ if made is None:
 begin_turn(*arguments)
 print(json.dumps({"hit": made.cache_hit, "state": int(w.lanes.state_int[0, 0])}))
 """
-# a kernel is loaded and run without it; one that checks its indices has numba's exceptions to raise
-LEAN = "" if numba.config.BOUNDSCHECK else "assert 'numba' not in sys.modules\n"
+LEAN = "assert 'numba' not in sys.modules\n"  # a kernel is loaded and run without it
 
 
 class Project:

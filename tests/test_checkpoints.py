@@ -282,16 +282,21 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert table(killed) == table(whole)
 
 
-def test_interrupted_while_it_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("during", "said"), [("learn", "ended at once"), ("evaluate", "interrupted before the policy was judged")]
+)
+def test_ended_at_once(during: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a second Ctrl-C, or by one where there is nothing left to save."""
+
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     words = ["train", "FrozenLake-v1", "--episodes", 64, "--evaluation-episodes", 9, "--out", tmp_path / "run"]
     with monkeypatch.context() as patch:
-        patch.setattr(Engine, "evaluate", interrupted)
+        patch.setattr(Engine, during, interrupted)
         done = here(*words)
     assert done.returncode == 130
-    assert f"judged; `pgfast resume {tmp_path / 'run'}` goes on from the beginning." in done.stderr
+    assert f"{said}; `pgfast resume {tmp_path / 'run'}` goes on from the beginning." in done.stderr
     assert answer_here("resume", tmp_path / "run")["evaluation"]["episodes"] == 9
 
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import pytest
 
 from pgfast import make_key, vmath
 from pgfast.compiler.alone import compiled_form
+from pgfast.compiler.fingerprint import environment_of_compilation
 from pgfast.compiler.specialise import Specialiser
 from pgfast.compiler.templates import hook, routine
 
@@ -79,6 +81,16 @@ def test_flags_are_part_of_it(monkeypatch):
     before = of(Walker.move, scaled)
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 0 if numba.config.BOUNDSCHECK else 1)
     assert of(Walker.move, scaled) is not before
+
+
+@pytest.mark.parametrize(("name", "value"), [("BOUNDSCHECK", 1), ("OPT", 2)])
+def test_flags_of_the_environment_need_no_numba(name, value, monkeypatch):
+    """A process that hasn't imported it finds the code of one that has."""
+    monkeypatch.setenv(f"NUMBA_{name}", str(value))
+    monkeypatch.setattr(numba.config, name, type(getattr(numba.config, name))(value) if name == "OPT" else value)
+    with_numba = environment_of_compilation()
+    monkeypatch.delitem(sys.modules, "numba.core.config")
+    assert environment_of_compilation() == with_numba
 
 
 class Holder(NamedTuple):

@@ -1,6 +1,8 @@
 """Bad input, a little of it each time (`python -m pgfast._bench.robustness` tries much more), and fences around what
 kernels write into."""
 
+from pathlib import Path
+
 import numba
 import numpy as np
 import problems
@@ -55,8 +57,27 @@ def test_returns_that_are_too_large_only_together(monkeypatch: pytest.MonkeyPatc
     """Each lane's sum of them is finite."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     engine = Engine(Wild(-1e308, 1.0, *SELDOM), **SMALLER)
-    with np.errstate(all="ignore"), pytest.raises(EnvironmentFault, match=r"too large to be added .* of an evaluation"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(EnvironmentFault, match=r"too large to be squared .* of an evaluation"),
+    ):
         engine.evaluate(threads=1)
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+def test_gradients_that_are_too_large_to_be_squared(
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adam would never move θ again: the run has failed, and what it keeps can be loaded."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    settings = {**SMALLER, "batch": batch, "runs": 1, "optimizer": "adam", "lr": 1e-3}
+    engine = Engine(Wild(place=1e160), **settings)
+    with np.errstate(all="ignore"):
+        assert engine.learn(threads=1).failed
+    engine.save(tmp_path / "run")
+    again = Engine.load(tmp_path / "run", env=Wild(place=1e160))
+    np.testing.assert_array_equal(again.theta, engine.theta)
+    assert np.all(np.isfinite(again.theta))
 
 
 def test_a_checkpoint_that_is_damaged_anywhere(tried: dict) -> None:

@@ -50,7 +50,7 @@ class Trap(NamedTuple):
 """
 KINDS = {"batches": {"batch": 64}, "runs": {"batch": 1, "runs": 2}}
 REWARD = (
-    "my_env.py, Trap: step gave a reward that is not finite, or too large to be added to others, in the first {} "
+    "my_env.py, Trap: step gave a reward that is not finite, or too large to be squared and added up, in the first {} "
     "episodes of {}: rewards must be finite numbers."
 )
 
@@ -84,7 +84,7 @@ def test_a_reward_that_is_not_finite_in_an_evaluation(trap: str, kind: str) -> N
 
 def test_rewards_whose_sum_overflows(trap: str) -> None:
     engine = Engine(trap, env_parameters={"reward": 1e308, "rare": 0.9}, **KINDS["batches"])
-    with pytest.raises(EnvironmentFault, match="too large to be added"):
+    with pytest.raises(EnvironmentFault, match="too large to be squared"):
         engine.evaluate(64)
 
 

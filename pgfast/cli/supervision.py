@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,7 +92,8 @@ class Supervision:
             if not folder.holds_run:
                 folder.begin(engine)
             callback = watch(bar, self.interruption)
-            training = engine.learn(callback=callback, threads=self.threads, checkpoints=checkpoints)
+            with self._if_ended("ended at once", checkpoints):
+                training = engine.learn(callback=callback, threads=self.threads, checkpoints=checkpoints)
             self.interruption.training = False
             tell_damped(training, self.quiet)
             try:
@@ -98,11 +101,8 @@ class Supervision:
             except PgfastError as error:
                 raise kept_elsewhere(engine, error) from None
             bar.stage("evaluating")
-            try:
+            with self._if_ended("interrupted before the policy was judged", checkpoints):
                 evaluation = None if training.stopped else engine.evaluate(threads=self.threads)
-            except (KeyboardInterrupt, SystemExit):
-                self._say_how_to_go_on("interrupted before the policy was judged", checkpoints)
-                raise
             engine.close()  # a process of an environment's would keep the painter waiting
         summary = finite(summarise(engine, training, evaluation, path))
         summary["compile_seconds"] += compiled.compile_seconds
@@ -117,6 +117,15 @@ class Supervision:
         if training.failed:
             return fail(divergence(training, path), DIVERGED, as_json=False)
         return self.interruption.exit_code
+
+    @contextmanager
+    def _if_ended(self, what: str, checkpoints: Checkpoints) -> Iterator[None]:
+        """Where the user ends the process at once, the last word is what it can go on from."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            self._say_how_to_go_on(what, checkpoints)
+            raise
 
     def _stopped(self, training: Training, summary: dict[str, Any], checkpoints: Checkpoints) -> int:
         """The end of a training that the user has stopped."""

@@ -75,8 +75,14 @@ def _flags() -> list[tuple[str, Any]]:
     if file.is_file():
         found.append((file.name, file.read_bytes()))
     config = sys.modules.get("numba.core.config")  # another thread may be importing it
-    found += [(k, getattr(config, k)) for k, v in _DEFAULTS.items() if getattr(config, k, v) != v]
-    return found
+    now = {k: getattr(config, k, v) for k, v in _DEFAULTS.items()}
+    return found + [(k, v) for k, v in now.items() if v != _DEFAULTS[k] and not _is_from_environment(k, v)]
+
+
+def _is_from_environment(flag: str, value: Any) -> bool:
+    """Is a setting what the environment says, and so among the flags whether numba is imported or not?"""
+    said = os.environ.get(f"NUMBA_{flag}")
+    return said is not None and value is not None and said == str(int(value))
 
 
 class _Walker:

@@ -47,7 +47,7 @@ from pgfast.kernels.lanes import (
     smaller,
     turn,
 )
-from pgfast.kernels.learner import EPISODES, FAILED, follow_mean, note, update
+from pgfast.kernels.learner import FAILED, follow_mean, give_up, note, update
 from pgfast.kernels.plan import (
     AGAIN,
     BATCH_OVER,
@@ -243,7 +243,7 @@ def close_block(policy, algorithm, optimisation, plan, learner, accounts, w, mem
                 follow_observed(w.lanes, learner, accounts, a, run)
             then = conclude(memory, policy, algorithm, optimisation, plan, learner, accounts, a, run, room, number)
             if then == BROKEN:
-                learner.clock[run, FAILED] = learner.clock[run, EPISODES]
+                give_up(learner, run, run)
             else:
                 following = smaller(following, phase + 1 if then == PASS_OVER else (batch + 1) * plan.passes)
     atomic_store(team, DONE, 0)

@@ -176,6 +176,15 @@ def begin_update(optimisation, learner, run):
     return factor
 
 
+@routine
+def give_up(learner, slot, run):
+    """A run keeps its last parameters; what else it has that is not finite it needs no longer."""
+    learner.clock[slot, FAILED] = learner.clock[slot, EPISODES]
+    for r in range(learner.runs.shape[1]):
+        if not isfinite(learner.runs[run, r]):
+            learner.runs[run, r] = 0.0
+
+
 @leaf
 def end_batch(learner, run, episodes):
     """So many episodes more have been learned from."""
@@ -185,8 +194,8 @@ def end_batch(learner, run, episodes):
 @leaf
 def try_step(rule, rate, learner, run, block, size, room, gradient_at, first, last):
     """Candidates for entries first … last − 1 of the block of `size` parameters at ``runs[run, block]``, followed by
-    their moments: a step along the gradient at ``room.numbers[gradient_at]``. False when one is not finite."""
-    runs, numbers, trial_at = learner.runs, room.numbers, room.trial_at
+    their moments: a step along the gradient at ``room.numbers[gradient_at]``. False when one is not finite, or v."""
+    runs, numbers, trial_at, good = learner.runs, room.numbers, room.trial_at, True
     if rule.plain == 1:
         for r in range(first, last):
             numbers[trial_at + r] = runs[run, block + r] + rate * numbers[gradient_at + r]
@@ -199,7 +208,8 @@ def try_step(rule, rate, learner, run, block, size, room, gradient_at, first, la
                 rule, numbers[gradient_at + r], runs[run, m + r], runs[run, v + r], rule.beta1, rule.beta2, c1, c2
             )
             numbers[trial_at + r] = runs[run, block + r] + rate * step
-    good = True
+        for r in range(first, last):
+            good &= isfinite(runs[run, v + r])  # with v = ∞ no parameter would ever move again
     for r in range(first, last):
         good &= isfinite(numbers[trial_at + r])
     return good

@@ -14,7 +14,7 @@ import numpy as np
 
 from pgfast.compiler import LANES, inlined, kernel, leaf, routine, store_column
 from pgfast.kernels.lanes import CHANGED, RUNNING, TERMINATED, padded
-from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, begin_update, end_batch, span_everything
+from pgfast.kernels.learner import EPISODES, FAILED, STEPS, UPDATES, begin_update, end_batch, give_up, span_everything
 from pgfast.kernels.predictions import put_real, put_whole
 from pgfast.kernels.replay import move_some, span
 from pgfast.kernels.starts import set_counter
@@ -119,7 +119,7 @@ def work_online(
             reward, weight = numbers[REWARD], numbers[WEIGHT]
             clock[0, UPDATES] += 1
             if not update(policy, algorithm, optimisation, learner, memory, room, reward, following, weight):
-                clock[0, FAILED] = clock[0, EPISODES]
+                give_up(learner, 0, 0)
         memory.length[0] = 0
         if algorithm.discount_factor == 1:
             numbers[WEIGHT] *= algorithm.gamma

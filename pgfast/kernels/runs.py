@@ -29,7 +29,7 @@ from pgfast.kernels.lanes import (
     smaller,
     turn,
 )
-from pgfast.kernels.learner import EPISODES, FAILED, LAST, follow_mean, note
+from pgfast.kernels.learner import EPISODES, FAILED, LAST, follow_mean, give_up, note
 from pgfast.kernels.plan import FINISHED, TICKET, is_time_to_return, reason
 from pgfast.kernels.starts import begin_episode, restart
 from pgfast.kernels.statistics import (
@@ -256,7 +256,7 @@ def close_rows(env, like, plan, learner, accounts, w, memory, team):
         close_row(plan, learner, accounts, w, memory, i)
         if lanes.bad[i] > 0:
             lanes.bad[i] = 0
-            learner.clock[slot, FAILED] = learner.clock[slot, EPISODES]
+            give_up(learner, slot, lanes.run[i])
         if learner.clock[slot, EPISODES] < learner.clock[slot, LAST] and learner.clock[slot, FAILED] < 0:
             set_countdowns(plan, learner, lanes, i, slot, learner.clock[slot, EPISODES])
         elif not open_slot(env, like, plan, learner, accounts, w, memory, team, i):

@@ -146,7 +146,8 @@ def moment_change(i, rule, rate, share, decays, full, m, u, gradient):
         step, m[r, i], u[r, i] = change(rule, gradient[r, i], m[r, i], u[r, i], keep1, keep2, c1, c2)
         step = rate * step if moved else 0.0
         gradient[r, i] = step
-        bad |= 0 if finite(full[r, i] + step) == full[r, i] + step else 1
+        moved_to = full[r, i] + step + 0.0 * u[r, i]  # with u = ∞ no parameter would ever move again
+        bad |= 0 if finite(moved_to) == moved_to else 1
     return bad
 
 
