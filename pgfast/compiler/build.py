@@ -12,6 +12,7 @@ from numba import njit, typeof
 from numba.core.compiler_lock import global_compiler_lock
 
 import pgfast.compiler.extension  # noqa: F401  leaves and instructions are known to numba from here on
+from pgfast.compiler.inference import forget_resolved
 from pgfast.compiler.machine import ObjectFile
 from pgfast.compiler.methods import bind
 from pgfast.compiler.parts import KernelCompiler
@@ -35,6 +36,7 @@ def build(function: FunctionType, classes: tuple[type, ...], args: tuple[Any, ..
     dispatcher = njit(nogil=True, pipeline_class=KernelCompiler, **STRICT, **BORROWED)(specialised)
     signature = tuple(typeof(a) for a in args)
     with global_compiler_lock, keeping_garbage():
+        forget_resolved()
         dispatcher.compile(signature)
         library = dispatcher.overloads[signature].library
         library.finalize()

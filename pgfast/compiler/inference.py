@@ -50,13 +50,22 @@ def narrowed(args: tuple[Any, ...], key: Any) -> tuple[Any, ...]:
 
 
 class SinglePrecision:
-    """What a typing context has to do differently."""
+    """What a typing context has to do differently, and faster: of thousands of calls in a kernel, few are of other
+    types than one before."""
+
+    resolved: dict[Any, Any]
 
     def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        if kws or isinstance(func, types.Dispatcher):  # which remember for themselves
+            return super().resolve_function_type(func, args, kws)  # type: ignore[misc]
         key = getattr(func, "typing_key", func)
-        if key in _OPERATORS and not kws:
-            args = narrowed(tuple(args), key)
-        return super().resolve_function_type(func, args, kws)  # type: ignore[misc]
+        args = narrowed(tuple(args), key) if key in _OPERATORS else tuple(args)
+        if (func, args) not in self.resolved:
+            found = super().resolve_function_type(func, args, kws)  # type: ignore[misc]
+            if found is None:
+                return None
+            self.resolved[func, args] = found
+        return self.resolved[func, args]
 
     def unify_pairs(self, first: Any, second: Any) -> Any:
         if types.float32 in (first, second) and _is_number(first) and _is_number(second):
@@ -68,9 +77,15 @@ def _with_single_precision(context: BaseContext) -> Any:
     """A typing context that shares all it knows with `context`; the same for the same."""
     if context not in _contexts:
         twin = copy(context)
-        twin.__class__ = type("Context", (SinglePrecision, type(context)), {})
+        twin.__class__ = type("Context", (SinglePrecision, type(context)), {"resolved": {}})
         _contexts[context] = twin
     return _contexts[context]
+
+
+def forget_resolved() -> None:
+    """Look at all calls anew, since numba may have been taught more functions."""
+    for context in _contexts.values():
+        context.resolved.clear()
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
