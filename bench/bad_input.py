@@ -144,7 +144,7 @@ def _fill(case: tuple[Any, Any, Any]) -> None:
 
 
 def make_runs(folder: Path) -> None:
-    """A run that is complete, one of a table, and one that was stopped and has two checkpoints."""
+    """A run that is complete, one of a table, and two that were stopped and have two checkpoints."""
     engine, path = Engine("FrozenLake-v1", **SMALL), folder / "run"
     with RunFolder(path) as run:
         run.begin(engine)
@@ -153,13 +153,14 @@ def make_runs(folder: Path) -> None:
     Engine(TabularMDP(np.full((2, 2, 2), 0.5), [[0.0, 1.0], [1.0, 0.0]], [0.5, 0.5], max_steps=5), **SMALL).save(
         folder / "table"
     )
-    for _ in range(2):
-        _kept().learn(callback=lambda _: False, checkpoints=Checkpoints(folder / "half"), threads=1)
+    for name, make_engine in _STOPPED.items():
+        for _ in range(2):
+            make_engine().learn(callback=lambda _: False, checkpoints=Checkpoints(folder / name), threads=1)
 
 
 def files(folder: Path) -> dict[str, Damaged]:
     """What reads each file of what `make_runs` has made there."""
-    run, table, half = folder / "run", folder / "table", folder / "half"
+    run, table = folder / "run", folder / "table"
     return {
         CONFIG: Damaged(run / CONFIG, lambda: _load(run)),
         POLICY: Damaged(run / POLICY, lambda: _load(run)),
@@ -167,7 +168,10 @@ def files(folder: Path) -> dict[str, Damaged]:
         ORIGIN: Damaged(run / ORIGIN, lambda: changes(_kept(), run)),
         SUMMARY: Damaged(run / SUMMARY, lambda: repeat(run, threads=1)),
         METRICS: Damaged(run / METRICS, lambda: repeat(run, threads=1)),
-        "a checkpoint": Damaged(Checkpoints(half)._paths()[-1], _taken_up(half)),
+        **{
+            f"a checkpoint of {name}": Damaged(Checkpoints(folder / name)._paths()[-1], _taken_up(folder / name))
+            for name in _STOPPED
+        },
     }
 
 
@@ -178,14 +182,24 @@ def _load(folder: Path) -> None:
         engine.evaluate(threads=1)
 
 
+_LONG: dict[str, Any] = {"episodes": 256 * 10**5, "log_every": 256 * 10**5, "runs": 2}
+
+
 def _kept() -> Engine:
-    return Engine("FrozenLake-v1", episodes=256 * 10**5, log_every=256 * 10**5, runs=2)
+    return Engine("FrozenLake-v1", **_LONG)
+
+
+def _endless() -> Engine:
+    return Engine("AccessControl", algorithm="actor-critic-continuing", **_LONG)
+
+
+_STOPPED = {"FrozenLake": _kept, "AccessControl": _endless}
 
 
 def _taken_up(folder: Path) -> Callable[[], None]:
     """Take up training in a folder: what is found there must be what one of its two checkpoints holds."""
 
-    engine = _kept()
+    engine = _STOPPED[folder.name]()
 
     def state() -> tuple[bytes, ...]:
         engine._learner.runs[:] = 0.0  # what isn't found in the folder isn't there
@@ -215,7 +229,7 @@ def _forge(folder: Path) -> Callable[[tuple[Any, Any]], None]:
         change_arrays, change_numbers = case
 
         def go_on() -> None:
-            engine = _kept()
+            engine = _STOPPED[folder.name]()
             found = Checkpoints(folder).restore(engine)
             assert found is not None
             course.learn(engine, course.Course(*found), lambda _: False, 1, None)
@@ -266,7 +280,7 @@ def _forgeries() -> Any:
             lambda a: a * 0, lambda a: a * 1e300, _apart,
         ]
     )  # fmt: skip
-    names = st.sampled_from(["learned", "clock", "log", "seconds", "more"])
+    names = st.sampled_from(["learned", "clock", "log", "seconds", "carried", "more"])
     arrays = st.one_of(
         st.just(dict),
         names.map(lambda name: lambda arrays: {k: v for k, v in arrays.items() if k != name}),
@@ -336,7 +350,10 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "maps": Kind(st.lists(st.text("SFHG #.0", max_size=5), max_size=5), draw_map),
         "tables": Kind(st.tuples(st.integers(1, 4), numbers, numbers, numbers), _tabulate),
         **{f"bytes of {name}": Kind(_bytes(), file) for name, file in files(folder).items()},
-        "checkpoints with the right digest": Kind(_forgeries(), _forge(folder / "half")),
+        **{
+            f"checkpoints of {name} with the right digest": Kind(_forgeries(), _forge(folder / name))
+            for name in _STOPPED
+        },
         "hostile environments": Kind(suffering, _suffer),
         "environments of other types": Kind(hostile.strangers(ODD), _endure),
         "environments of Gymnasium's": Kind(hostile.answers(ODD), _exchange),

@@ -22,7 +22,7 @@ READERS = [  # what is watched; in between what has kernels in it, which are com
     ["pgfast.storage", "pgfast.checkpoints", "pgfast.run_folder"],
 ]
 FILES = ["config.toml", "policy.safetensors", "environment.safetensors", "origin.json", "summary.json", "metrics.csv"]
-KINDS = [*FILES, "a checkpoint", "a map"]
+KINDS = [*FILES, "a checkpoint of FrozenLake", "a checkpoint of AccessControl", "a map"]
 
 
 def is_possible() -> bool:

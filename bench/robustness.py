@@ -38,7 +38,7 @@ from pgfast.algorithms.exact import EXACT
 from pgfast.training import default_threads
 
 REPORT = Path(__file__).resolve().parent.parent / "tests" / "ROBUSTNESS.md"
-EVERYWHERE = "bytes of a checkpoint"  # the kind that is changed at every byte, too
+EVERYWHERE = "bytes of a checkpoint"  # kinds that begin so are changed at every byte, too
 PATIENCE = 60.0  # seconds after which an input has hung
 
 
@@ -181,8 +181,8 @@ def rows(folder: Path, seconds: float, kills: int) -> Iterator[Row]:
     """All that is tried, one after the other; files are made in a folder."""
     for kind, what in kinds(folder).items():
         yield _row(kind, partial(attempt, what, seconds=seconds))
-        if kind == EVERYWHERE:
-            yield _row("each byte of a checkpoint", partial(attempt_everywhere, what.take))
+        if kind.startswith(EVERYWHERE):
+            yield _row(kind.replace("bytes", "each byte"), partial(attempt_everywhere, what.take))
     for kind in fuzzing.KINDS if fuzzing.is_possible() else []:
         yield Row(f"bytes of {kind}, by atheris", *fuzzing.explore(kind, folder, seconds))
     yield Row("kill -9 at a random moment", kills, kill(kills, folder))

@@ -23,14 +23,16 @@ EXAMPLES = {
     "command lines": 4,
     "maps": 40,
     "tables": 40,
-    "bytes of a checkpoint": 20,
+    "bytes of a checkpoint of AccessControl": 20,
+    "bytes of a checkpoint of FrozenLake": 20,
     "bytes of config.toml": 15,
     "bytes of environment.safetensors": 20,
     "bytes of metrics.csv": 10,
     "bytes of origin.json": 20,
     "bytes of policy.safetensors": 40,
     "bytes of summary.json": 10,
-    "checkpoints with the right digest": 30,
+    "checkpoints of AccessControl with the right digest": 30,
+    "checkpoints of FrozenLake with the right digest": 30,
     "environments of Gymnasium's": 15,
     "environments of other types": 40,
     "hostile environments": 15,
@@ -81,7 +83,7 @@ def test_gradients_that_are_too_large_to_be_squared(
 
 
 def test_a_checkpoint_that_is_damaged_anywhere(tried: dict) -> None:
-    file = tried["bytes of a checkpoint"].take
+    file = tried["bytes of a checkpoint of FrozenLake"].take
     assert isinstance(file, Damaged)
     assert attempt_everywhere(file, apart=61) > 100  # in every array, and all over the header
 
