@@ -20,7 +20,7 @@ from pgfast.choices import check
 from pgfast.engine import Engine
 from pgfast.environments import in_file
 from pgfast.errors import PgfastError
-from pgfast.estimates import Sample, by_differences, known, random_theta, sample
+from pgfast.estimates import Sample, by_differences, check_sample, known, random_theta, sample
 from pgfast.settings import Settings
 
 SWITCHES: dict[str, tuple[Any, ...]] = {
@@ -99,10 +99,11 @@ def compare(
     estimates: int = 2000,
     warm_up: int = 256,
     trained: str | Path | None = None,
+    trust: bool = False,
     **settings: Any,
 ) -> Iterator[Line]:
     """Every estimator at a random policy and at a trained one, that of the folder `trained` or one that is trained with
-    these settings; they come as they are found.
+    these settings; they come as they are found. Files of code that the folder refers to are run only with `trust`.
 
     Raises PgfastError for a batch that can't be, and for a folder of a run with another policy.
     """
@@ -111,8 +112,10 @@ def compare(
             raise PgfastError(f"batch is {batch}: it must be at least 1.")
     engine = Engine(env, **{**settings, "runs": 1})
     plain = Engine.from_settings(replace(engine.settings, **_PLAIN), engine.source)
-    for policy, theta in (("random", random_theta(engine, engine.settings.seed)), ("trained", None)):
-        at = _trained(engine, trained) if theta is None else theta
+    check_sample(plain.settings, estimates, warm_up)
+    given = None if trained is None else _theta_of(engine, trained, trust)
+    for policy, theta in (("random", random_theta(engine, engine.settings.seed)), ("trained", given)):
+        at = _learned(engine) if theta is None else theta
         truth = _truth(plain, at, estimates * max(batches))
         for estimator in estimators(plain.settings):
             for batch in batches:
@@ -123,12 +126,15 @@ def compare(
                 yield _line(policy, chosen, estimator, found, truth)
 
 
-def _trained(engine: Engine, folder: str | Path | None) -> np.ndarray:
-    """The parameters of a trained policy, (D,)."""
-    if folder is None:
-        engine.learn()
-        return np.ravel(engine.theta[0])
-    loaded = Engine.load(folder, env=in_file(engine.settings.env))
+def _learned(engine: Engine) -> np.ndarray:
+    """The parameters (D,) that training ends with."""
+    engine.learn()
+    return np.ravel(engine.theta[0])
+
+
+def _theta_of(engine: Engine, folder: str | Path, trust: bool) -> np.ndarray:
+    """The parameters (D,) of the run in a folder."""
+    loaded = Engine.load(folder, env=in_file(engine.settings.env), trust=trust)
     if (loaded.model.name, loaded.model.shape) != (engine.model.name, engine.model.shape):
         raise PgfastError(
             f"The run in {folder} has a {loaded.model.name} policy with parameters {loaded.model.shape}; here it is "

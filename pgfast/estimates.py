@@ -60,16 +60,12 @@ def random_theta(engine: Engine, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(engine.model.theta0, 0.5, engine.model.n_parameters)
 
 
-def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads: int | None = None) -> Sample:
-    """`count` estimates at θ (D,) with the settings of an engine, each after `warm_up` episodes at least.
-
-    Raises PgfastError for settings with which an update is no estimate of ∇J (`in_loop`, `entropy`).
-    """
+def check_sample(settings: Settings, count: int, warm_up: int) -> None:
+    """Raise PgfastError for what `sample` can't be asked for."""
     if count < LEAST:
         raise PgfastError(f"estimates is {count}: it must be at least {LEAST}, for their variance to be known.")
     if warm_up < 0:
         raise PgfastError(f"warm_up is {warm_up}: it must be at least 0 episodes.")
-    settings = engine.settings
     if not algorithm_of(settings).estimates:
         raise PgfastError(
             f"algorithm is {settings.algorithm!r}, whose steps are no estimates of the return's gradient: choose "
@@ -78,6 +74,16 @@ def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads:
     for name in ("in_loop", "entropy"):
         if getattr(settings, name):
             raise PgfastError(f"{name} is on: an update is then no estimate of the return's gradient; leave it out.")
+
+
+def sample(engine: Engine, theta: np.ndarray, count: int, warm_up: int, threads: int | None = None) -> Sample:
+    """`count` estimates at θ (D,) with the settings of an engine, each after `warm_up` episodes at least.
+
+    Raises PgfastError for settings with which an update is no estimate of ∇J (`in_loop`, `entropy`), and for fewer
+    estimates than show their variance.
+    """
+    settings = engine.settings
+    check_sample(settings, count, warm_up)
     fixed: dict[str, Any] = {"optimizer": "sgd", "theta0": theta.tolist(), "runs": count}
     fixed |= {name: default(name) for name in _OF_STEPS}
     still = Engine.from_settings(replace(settings, **fixed, lr=_STILL), engine.source)

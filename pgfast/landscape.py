@@ -74,6 +74,7 @@ def survey(
     flat: float = 0.01,
     stops: int = 50,
     direction_seed: int = 0,
+    trust: bool = False,
     **settings: Any,
 ) -> Landscape:
     """Look at J around the policy that training with these settings ends with, or that of the folder `run`.
@@ -92,12 +93,14 @@ def survey(
         Fraction of the largest ‖∇J‖ seen, below which it is flat.
     stops : int
         Points of the path.
+    trust : bool
+        Run files of code that the folder refers to.
 
     Raises PgfastError where the environment has no table.
     """
     n = points if points is not None else _PLANE if plane else _LINE
     _check(along, n, radius, flat, stops)
-    engine = _engine(env, run, settings)
+    engine = _engine(env, run, trust, settings)
     table = exact.table_behind(engine.source, engine.traits)
     policy = exact.observed_policy(engine.model, engine.source.env, engine.traits, table.observations)
     case = case_of(engine)
@@ -137,14 +140,14 @@ def _check(along: str, points: int, radius: float | None, flat: float, stops: in
             raise PgfastError(f"{name} is {value}: it must be {allowed}.")
 
 
-def _engine(env: Any, run: str | Path | None, settings: dict[str, Any]) -> Engine:
+def _engine(env: Any, run: str | Path | None, trust: bool, settings: dict[str, Any]) -> Engine:
     """The engine whose training is looked at, at its first θ."""
     if run is None:
         engine = Engine(env, **settings)
     else:
         if settings.keys() - {"env_parameters"}:
             raise PgfastError(f"The run in {run} has its settings already: leave out {', '.join(settings)}.")
-        engine = Engine.load(run, env=in_file(env))
+        engine = Engine.load(run, env=in_file(env), trust=trust)
     return Engine.from_settings(replace(engine.settings, runs=1, log_every=None), engine.source)
 
 

@@ -53,6 +53,21 @@ def test_the_policy_of_a_run(tmp_path: Path) -> None:
     assert said["gradient"] == pytest.approx([-by_logit, by_logit], rel=1e-10)
 
 
+def test_a_run_whose_features_are_in_a_file(tmp_path: Path) -> None:
+    """What reads a run for its policy runs code that it refers to when it is trusted, as all commands do."""
+    (tmp_path / "mine.py").write_text("def place(observation):\n    return 0.1 * observation, 1.0\n", "utf-8")
+    run, settings = tmp_path / "run", {"features": f"{tmp_path / 'mine.py'}:place", "episodes": 64, "batch": 16}
+    Engine("RandomWalk", policy="linear", **settings).save(run)
+    picture = ["--out", tmp_path / "picture.png"]
+    same = ["--policy", "linear", "--features", settings["features"]]
+    compared = pgfast("compare-estimators", "RandomWalk", "--run", run, *same, *picture)
+    assert (compared.returncode, "trust this one" in compared.stderr) == (2, True)
+    for words in (["exact", "RandomWalk", "--policy", run], ["landscape", "RandomWalk", "--run", run, *picture]):
+        refused = pgfast(*words)
+        assert (refused.returncode, "trust this one" in refused.stderr) == (2, True)
+        assert answer(*words, "--trust")["env"] == "RandomWalk"
+
+
 def test_people_see_a_table(tmp_path: Path) -> None:
     done = pgfast("exact", "ShortCorridor", cwd=tmp_path)
     assert done.returncode == 0

@@ -115,6 +115,9 @@ def test_a_map_in_a_file(tmp_path):
     (tmp_path / "lake.txt").write_text("SF\nFG\n")
     given = parameters([f"desc=@{tmp_path / 'lake.txt'}", "reward_schedule=1,-1,0"])
     assert given == {"desc": "SF\nFG", "reward_schedule": (1, -1, 0)}
+    assert parameters(["a=true", "b='true words'", "c=[False, 'x']"]) == {
+        "a": True, "b": "true words", "c": [False, "x"],
+    }  # fmt: skip
     assert_same(make("FrozenLake-v1", **given), make("FrozenLake-v1", desc="SF/FG", reward_schedule=[1, -1, 0]))
 
 

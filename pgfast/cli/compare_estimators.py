@@ -10,6 +10,7 @@ import typer
 from pgfast.cli.options import Env, Parameters, given, numbers, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer
 from pgfast.cli.progress import Bar
+from pgfast.cli.resume import Trust
 from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def compare_estimators(
     run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="The trained policy: the folder of a run; else one is trained.")
     ] = None,
+    trust: Trust = False,
     picture: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture.")] = Path("estimators.png"),
     env_parameters: Parameters = None,
     as_json: Json = False,
@@ -51,7 +53,7 @@ def compare_estimators(
     with Bar(not (as_json or quiet)) as bar:
         bar.stage("comparing")
         found = compare(
-            env, batches=sizes, estimates=estimates, warm_up=warm_up, trained=run,
+            env, batches=sizes, estimates=estimates, warm_up=warm_up, trained=run, trust=trust,
             env_parameters=parameters(env_parameters), **chosen,
         )  # fmt: skip
         for line in found:

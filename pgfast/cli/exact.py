@@ -10,6 +10,7 @@ import typer
 
 from pgfast.cli.options import Env, Parameters, parameters
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
+from pgfast.cli.resume import Trust
 from pgfast.errors import PgfastError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def exact(
             help="best: of the kind that is trained by default; RUN is the folder of a run.",
         ),
     ] = "uniform",
+    trust: Trust = False,
     gamma: Annotated[
         float | None, typer.Option(help="Discount; by default that which the environment is trained with.")
     ] = None,
@@ -68,7 +70,7 @@ def exact(
     if policy == "best":
         found, gradient = _best_of_its_kind(source, table, case)
     else:
-        found, gradient = _judged(policy, table, best.policy, case, env)
+        found, gradient = _judged(policy, table, best.policy, case, env, trust)
     data = _data(env, table, found, best, gradient, full)
     title = f"{Path(env).name}: {policy} policy"
     drawn = _draw(picture or Path("exact.png"), title, source, table, found) if picture or not as_json else None
@@ -113,7 +115,7 @@ def _best_of_its_kind(source: Source, table: Enumeration, case: dict[str, Any]) 
 
 
 def _judged(
-    name: str, table: Enumeration, best: np.ndarray, case: dict[str, Any], env: str
+    name: str, table: Enumeration, best: np.ndarray, case: dict[str, Any], env: str, trust: bool
 ) -> tuple[Evaluation, np.ndarray]:
     """The policy of that name, evaluated, and the gradient by its parameters."""
     import numpy as np
@@ -130,7 +132,7 @@ def _judged(
     from pgfast.environments import in_file
     from pgfast.exact import observed_policy
 
-    engine = Engine.load(name, env=in_file(env))
+    engine = Engine.load(name, env=in_file(env), trust=trust)
     if engine.traits.n_actions != shape[1]:
         raise PgfastError(f"The run in {name} has {engine.traits.n_actions} actions, {env} has {shape[1]}.")
     if engine.model.horizon and case["setting"] != "finite-horizon":

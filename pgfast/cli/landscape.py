@@ -11,6 +11,7 @@ from pgfast.cli.exact import LARGE
 from pgfast.cli.options import Env, Parameters, given, parameters, takes_settings
 from pgfast.cli.output import Debug, Json, Quiet, answer, facts
 from pgfast.cli.progress import Bar
+from pgfast.cli.resume import Trust
 
 if TYPE_CHECKING:
     from pgfast.landscape import Landscape, Plateau
@@ -22,6 +23,7 @@ def landscape(
     run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="The folder of a run, whose training is repeated for its path.")
     ] = None,
+    trust: Trust = False,
     along: Annotated[
         str,
         typer.Option(
@@ -52,8 +54,8 @@ def landscape(
     seed = chosen.pop("seed", 0) if run is not None else chosen.get("seed", 0)
     with Bar(not (as_json or quiet)) as bar:
         bar.stage("looking")
-        found = survey(env, run=run, along=along, plane=plane, points=points, radius=radius, flat=flat, stops=stops,
-                       direction_seed=int(seed), **chosen)  # fmt: skip
+        found = survey(env, run=run, trust=trust, along=along, plane=plane, points=points, radius=radius, flat=flat,
+                       stops=stops, direction_seed=int(seed), **chosen)  # fmt: skip
     draw_landscape(picture, found, f"{Path(env).name}: J, γ = {found.gamma:g}")
     data = {
         "env": env,

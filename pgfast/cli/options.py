@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,10 +114,10 @@ def _value(text: str) -> Any:
 
     if text.startswith("@"):
         return _contents(text[1:])
-    try:
-        return ast.literal_eval(re.sub(r"\b(true|false)\b", lambda word: word[0].capitalize(), text, flags=re.I))
-    except (ValueError, SyntaxError):
-        return text
+    for meant in (text, re.sub(r"\b(true|false)\b", lambda word: word[0].capitalize(), text, flags=re.I)):
+        with suppress(ValueError, SyntaxError):
+            return ast.literal_eval(meant)
+    return text
 
 
 def _contents(file: str) -> str:
