@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -16,6 +17,17 @@ def new_figure(width: float, height: float, layout: Literal["constrained"] | Non
     figure = Figure(figsize=(width, height), dpi=130, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def check_place(file: Path) -> None:
+    """Raise PgfastError where no picture can be put: better before anything is computed for it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    kinds = FigureCanvasAgg.get_supported_filetypes()
+    if file.suffix.lower()[1:] not in ("", *kinds):
+        raise PgfastError(f"No picture can be a {file.suffix} file: choose png, svg or pdf in --out.")
+    if not os.access(file.parent, os.W_OK) or file.is_dir():
+        raise PgfastError(f"The picture can't be written to {str(file)!r}: choose another place with --out.")
 
 
 def save(figure: Any, file: Path | IO[bytes]) -> None:

@@ -123,7 +123,7 @@ BAD_INPUT = {
     "rounds": (["--rounds", "0"], "rounds is 0: it must be at least 1"),
     "threads": (["--threads", "0"], "threads is 0: it must be at least 1"),
     "precision": (["--precision", "float16"], "no precision 'float16'"),
-    "folder": (["--out", "/dev/null/bench"], "choose another folder with --out"),
+    "folder": (["--out", "/dev/null/bench"], "choose another with --out"),
     "record": (["--check", "nowhere.json"], "no file nowhere.json"),
 }
 

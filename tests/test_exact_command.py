@@ -107,6 +107,7 @@ def test_large_equations_are_told(tmp_path: Path) -> None:
         (["CartPole-v1"], "has no table"),
         (["ShortCorridor", "--out", "x.png"], "ShortCorridor has no map to draw on"),
         (["FrozenLake-v1", "--out", "nowhere/x.png"], "can't be written"),
+        (["FrozenLake-v1", "--out", "x.doc"], "No picture can be a .doc file: choose png, svg or pdf in --out."),
         (["FrozenLake-v1", "--policy", "nowhere"], "it must be uniform, optimal, best or the folder of a run"),
         (["FrozenLake-v1", "--gamma", "2"], "gamma is 2.0: it must be from 0 to 1"),
         (["FrozenLake-v1", "--setting", "endless"], "setting"),

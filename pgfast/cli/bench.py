@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -55,6 +54,7 @@ def bench(
     from pgfast._bench import report
     from pgfast._bench.pictures import draw
     from pgfast.cli.bench_tables import show
+    from pgfast.storage import make_folder
 
     chosen = _workloads(workload)
     plan: dict[str, Any] = {
@@ -66,7 +66,8 @@ def bench(
     record = regression.read_record(check) if check is not None else None
     if record is not None:
         regression.check_rounds(record, [w.name for w in chosen], rounds)
-    picture = _writable(out) / PICTURE
+    make_folder(out)
+    picture = out / PICTURE
     with _cache(cold) as cache, _saying(not (as_json or quiet)) as say:
         data = report.bench(chosen, **plan, cache=cache, say=say)
     if record is not None:
@@ -116,17 +117,6 @@ def _peers(all_of_them: bool, checked: bool) -> list[str]:
     from pgfast._bench.peers import PEERS
 
     return list(PEERS) if all_of_them else list(yardsticks()) if checked else []
-
-
-def _writable(folder: Path) -> Path:
-    """The folder, made if need be: better refused now than after a minute of measuring."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        raise PgfastError(f"{folder} can't be written: choose another folder with --out.") from None
-    if not os.access(folder, os.W_OK):
-        raise PgfastError(f"{folder} can't be written: choose another folder with --out.")
-    return folder
 
 
 @contextmanager

@@ -44,12 +44,14 @@ def compare_estimators(
     settings are those of the training."""
     from pgfast.charts import draw_comparison
     from pgfast.comparison import compare
+    from pgfast.figures import check_place
 
     chosen = given(settings)
     if "runs" in chosen:
         raise PgfastError("runs plays no part in a comparison: --estimates says how many runs there are.")
     sizes = _sizes(batches)
     lines: list[Line] = []
+    check_place(picture)
     with Bar(not (as_json or quiet)) as bar:
         bar.stage("comparing")
         found = compare(

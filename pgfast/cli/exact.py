@@ -57,9 +57,12 @@ def exact(
     from pgfast import exact as oracle
     from pgfast.environments import find
     from pgfast.exact.reach import reach
+    from pgfast.figures import check_place
     from pgfast.presets import preset
     from pgfast.probe import probe
 
+    if picture is not None:
+        check_place(picture)
     source = find(env, parameters(env_parameters))
     traits = probe(source)
     table = oracle.table_behind(source, traits)

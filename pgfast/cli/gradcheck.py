@@ -35,6 +35,7 @@ def gradcheck(
     check_threads(threads)
     from pgfast.charts import draw_gradients
     from pgfast.errors import PgfastError
+    from pgfast.figures import check_place
     from pgfast.gradcheck import check_gradient
 
     chosen = given(settings)
@@ -44,6 +45,7 @@ def gradcheck(
                 f"{name} plays no part in a gradient check: --estimates and --batch say how much of it there is."
             )
     theta = chosen.pop("theta0", None)
+    check_place(picture)
     found = check_gradient(
         env,
         estimates=estimates,

@@ -46,12 +46,14 @@ def landscape(
     """Draw J along a line or in a plane of θ. It is computed exactly; shows the path of training and where J is flat;
     settings are those of the training."""
     from pgfast.charts import draw_landscape
+    from pgfast.figures import check_place
     from pgfast.landscape import survey
 
     chosen = given(settings)
     if env_parameters:
         chosen["env_parameters"] = parameters(env_parameters)
     seed = chosen.pop("seed", 0) if run is not None else chosen.get("seed", 0)
+    check_place(picture)
     with Bar(not (as_json or quiet)) as bar:
         bar.stage("looking")
         found = survey(env, run=run, trust=trust, along=along, plane=plane, points=points, radius=radius, flat=flat,
