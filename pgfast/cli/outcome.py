@@ -88,10 +88,10 @@ def _compiled(s: dict[str, Any]) -> str:
 
 
 def divergence(training: Training, path: Path) -> str:
-    """What is said when θ stopped being finite."""
+    """What is said when θ, or what its steps are made of, stopped being finite."""
     run, episode = training.failed[0]
     others = f" (and {len(training.failed) - 1} more runs)" if len(training.failed) > 1 else ""
     return (
-        f"θ would have stopped being finite in run {run} at episode {episode}{others}; the last good policy is kept in "
-        f"{path}: try a smaller --lr."
+        f"θ or its moments would have stopped being finite in run {run} at episode {episode}{others}; the last good "
+        f"policy is kept in {path}: try a smaller --lr, or smaller rewards and observations."
     )
