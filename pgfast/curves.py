@@ -69,8 +69,7 @@ class Recorder:
         known = rows.mean_return[np.isfinite(rows.mean_return)]
         return float(known.mean()) if len(known) else math.nan
 
-    def curve(self) -> Curve:
-        rows = read_log(self.job.learner.log)
+    def curve(self, rows: Rows) -> Curve:
         span = self.span
         episode = np.minimum(span.every * np.arange(1, span.points + 1), span.count) + span.first
         return Curve(
@@ -80,7 +79,8 @@ class Recorder:
 
     def training(self, done: bool) -> Training:
         """What has become of it; `done` unless a callback ended it."""
-        job, clock, curve = self.job, self.job.learner.clock, self.curve()
+        job, clock, rows = self.job, self.job.learner.clock, read_log(self.job.learner.log)
+        curve = self.curve(rows)
         return Training(
             episodes=int(clock[:, EPISODES].max()) - self.span.first,
             steps=total_steps(job.learner) - self.span.steps_before,
@@ -88,7 +88,7 @@ class Recorder:
             load_seconds=job.load_seconds,
             train_seconds=job.seconds,
             curve=curve,
-            final_return=final_return(curve, read_log(job.learner.log)),
+            final_return=final_return(curve, rows),
             stopped=not done,
             failed=tuple(failures(job.learner)),
             singular=job.problem.refinement.singular(job.learner),

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean, variance
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 
-from pgfast._bench import stages, together
+from pgfast._bench import profile, stages, together
 from pgfast._bench.child import Child, Trouble, core, peak_memory
 from pgfast._bench.contest import Entrant, Outcome, hold
 from pgfast._bench.peer import Learned
 from pgfast._bench.report import bench, ratio
+from pgfast.compiler import Kernel
+from pgfast.compiler.cache import cached_files, object_file
 from pgfast.training import default_threads
 from pgfast.workloads import WORKLOADS, Workload
 
@@ -195,6 +201,11 @@ def test_memory_of_a_child_is_its_own() -> None:
     assert 100_000_000 <= more - own < 320_000_000
 
 
+def doubled(numbers: np.ndarray) -> None:
+    for i in range(len(numbers)):
+        numbers[i] = 2.0 * numbers[i]
+
+
 # ---- what it is compared with
 
 
@@ -221,3 +232,20 @@ def test_stages_add_up_to_a_step() -> None:
     assert set(cost) == {*stages.STAGES, "rest", "whole step"}
     assert all(cost[name] > 0 for name in stages.STAGES)
     assert sum(cost.values()) == pytest.approx(2 * cost["whole step"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="perf is Linux's")
+def test_functions_of_kernels_are_found_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has bytes there that its file has, but for addresses."""
+    monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path))
+    kernel = Kernel(doubled)
+    numbers = np.arange(64.0)
+    kernel(numbers)
+    np.testing.assert_array_equal(numbers, 2.0 * np.arange(64.0))
+    (file,) = map(object_file, cached_files())
+    assert file is not None
+    (code,) = kernel._codes.values()
+    found = list(profile.functions(file.code, list(profile.code_in_memory())))
+    assert code.address in [f.address for f in found]
+    (mine,) = [f for f in found if f.name.endswith("test_bench.doubled")]
+    assert ctypes.string_at(mine.address, mine.size) in file.code

@@ -45,13 +45,11 @@ def cached_files() -> list[Path]:
 
 def load(function: Any, form: Form) -> MachineCode | None:
     """The code for this kernel and these arguments, if it was saved."""
-    from pgfast.compiler.machine import MachineCode, MissingSymbol, ObjectFile
+    from pgfast.compiler.machine import MachineCode, MissingSymbol
 
-    content = _content(_file(function, form))
-    if content is None:
+    file = object_file(_file(function, form))
+    if file is None:
         return None
-    description, _, code = content.partition(b"\n")
-    file = ObjectFile(code, **json.loads(description))
     try:
         return MachineCode(file)
     except MissingSymbol:
@@ -60,6 +58,17 @@ def load(function: Any, form: Form) -> MachineCode | None:
         return MachineCode(file)
     except MissingSymbol:
         return None
+
+
+def object_file(path: Path | None) -> ObjectFile | None:
+    """What was saved in a file; None where it is missing, damaged, or could be somebody else's."""
+    from pgfast.compiler.machine import ObjectFile
+
+    content = _content(path)
+    if content is None:
+        return None
+    description, _, code = content.partition(b"\n")
+    return ObjectFile(code, **json.loads(description))
 
 
 def save(function: Any, form: Form, file: ObjectFile) -> None:
@@ -131,7 +140,7 @@ def _file(function: Any, form: Form) -> Path | None:
 
 
 def _content(path: Path | None) -> bytes | None:
-    """What was saved in a file; None where it is missing, damaged, or could be somebody else's."""
+    """What a file has behind its header, if that fits."""
     if path is None or not _is_private(path.parent):
         return None
     try:
