@@ -110,9 +110,9 @@ def test_where_there_is_no_model_differences_are_the_truth_as_far_as_they_are_kn
 def test_the_policy_of_another_run(tmp_path: Path):
     Engine("ShortCorridor", policy="state-action").save(tmp_path)
     with pytest.raises(PgfastError, match=r"has a state-action policy with parameters \(2,\); here it is tabular"):
-        comparison._trained(Engine(random_mdp()), tmp_path)
+        comparison._theta_of(Engine(random_mdp()), tmp_path, trust=False)
     Engine(random_mdp(), theta0=0.25).save(tmp_path / "run")
-    np.testing.assert_array_equal(comparison._trained(Engine(random_mdp()), tmp_path / "run"), 0.25)
+    np.testing.assert_array_equal(comparison._theta_of(Engine(random_mdp()), tmp_path / "run", trust=False), 0.25)
 
 
 def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
