@@ -47,7 +47,7 @@ class Function(NamedTuple):
 def plain_name(symbol: str) -> str:
     """``pgfast.kernels.batches.finish`` for what numba makes of it: each part behind its length, then a version."""
     parts, rest = [], symbol.removeprefix("_ZN")
-    while (length := re.match(r"\d+", rest)) and not rest.startswith("B"):
+    while length := re.match(r"\d+", rest):
         first = length.end()
         parts.append(rest[first : first + int(length[0])])
         rest = rest[first + int(length[0]) :]

@@ -178,10 +178,12 @@ def begin_update(optimisation, learner, run):
 
 @routine
 def give_up(learner, slot, run):
-    """A run keeps its last parameters; what else it has that is not finite it needs no longer."""
+    """A run keeps its last parameters, and what lanes derive from them; what else it has that is not finite it needs no
+    longer."""
     learner.clock[slot, FAILED] = learner.clock[slot, EPISODES]
     for r in range(learner.runs.shape[1]):
-        if not isfinite(learner.runs[run, r]):
+        derived = (learner.prepared_at <= r) & (r < learner.decays_at)
+        if not (derived or isfinite(learner.runs[run, r])):
             learner.runs[run, r] = 0.0
 
 
