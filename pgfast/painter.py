@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,8 @@ class Painter:
 def main() -> None:
     """Load everything, then draw what comes, and end without tidying up."""
     gc.disable()
+    warnings.simplefilter("ignore")  # Matplotlib says what it misses
+    sys.modules["mpl_toolkits.mplot3d"] = None  # type: ignore[assignment]  # takes long to load, and nothing here is solid
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import numpy as np
