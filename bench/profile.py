@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -107,6 +108,8 @@ def profile(workload: Workload, precision: str, threads: int, seconds: float) ->
     perf = shutil.which("perf")
     if perf is None:
         raise PgfastError("There is no perf here: it comes with Linux (Debian: apt install linux-perf).")
+    if find_spec("elftools") is None:
+        raise PgfastError('pyelftools is not installed: pip install "pgfast[profile]".')
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PGFAST_CACHE_DIR"] = f"{folder}/kernels"  # this workload's, and no other
         entrant = Entrant(workload, precision=precision, threads=threads)
@@ -119,9 +122,11 @@ def profile(workload: Workload, precision: str, threads: int, seconds: float) ->
                 learn(entrant, seed=0)
             recording.send_signal(signal.SIGINT)
         report = [perf, "report", "--stdio", "--sort", "symbol", "--field-separator", "\t", "--input", data]
-        said = subprocess.run(report, capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(report, capture_output=True, text=True, check=False)
         names.unlink()
-    shares = re.findall(r"^ *([\d.]+)% *\t\[(.)\] ([^\t]+?) *(?:\t|$)", said, re.M)
+    if said.returncode != 0:
+        raise PgfastError(f"perf has not seen this process: {said.stderr.strip()}; may users of this system profile?")
+    shares = re.findall(r"^ *([\d.]+)% *\t\[(.)\] ([^\t]+?) *(?:\t|$)", said.stdout, re.M)
     return [(float(share) / 100, name if space == "." else f"{name} (system)") for share, space, name in shares]
 
 
@@ -134,7 +139,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="default: %(default)s")
     given = parser.parse_args()
     workload = WORKLOADS[given.workload]
-    if given.batch:
+    for name in ("batch", "threads", "seconds"):
+        if (value := getattr(given, name)) is not None and value <= 0:
+            parser.error(f"{name} is {value}: it must be more than 0.")
+    if given.batch is not None:
         workload = in_batches(workload, given.batch)
     try:
         found = profile(workload, given.precision, given.threads, given.seconds)

@@ -63,7 +63,7 @@ def main() -> None:
     """Load everything, then draw what comes, and end without tidying up."""
     gc.disable()
     warnings.simplefilter("ignore")  # Matplotlib says what it misses
-    sys.modules["mpl_toolkits.mplot3d"] = None  # type: ignore[assignment]  # takes long to load, and nothing here is solid
+    vars(sys)["modules"]["mpl_toolkits.mplot3d"] = None  # not found: it takes long to load, and nothing here is solid
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import numpy as np

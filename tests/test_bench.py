@@ -221,7 +221,7 @@ def test_plain_loops_learn_the_same_and_are_slower(name: str) -> None:
     assert [len(each) for each in finals] == [12, 12]
     error = math.sqrt(sum(variance(each) / len(each) for each in finals))
     assert abs(fmean(finals[0]) - fmean(finals[1])) < 6.6 * error
-    if not numba.config.BOUNDSCHECK:
+    if not numba.config.BOUNDSCHECK:  # loops that check every index are no vector code
         assert ratio(plain, mine)["max"] > PLAIN_BARS[name] / 2
 
 
@@ -236,7 +236,7 @@ def test_stages_add_up_to_a_step() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="perf is Linux's")
 def test_functions_of_kernels_are_found_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has bytes there that its file has, but for addresses."""
+    """Each begins there as it does in its file; further on are addresses, which loading fills in."""
     monkeypatch.setenv("PGFAST_CACHE_DIR", str(tmp_path))
     kernel = Kernel(doubled)
     numbers = np.arange(64.0)
@@ -247,5 +247,5 @@ def test_functions_of_kernels_are_found_in_memory(tmp_path: Path, monkeypatch: p
     (code,) = kernel._codes.values()
     found = list(profile.functions(file.code, list(profile.code_in_memory())))
     assert code.address in [f.address for f in found]
-    (mine,) = [f for f in found if f.name.endswith("test_bench.doubled")]
-    assert ctypes.string_at(mine.address, mine.size) in file.code
+    assert [f.name for f in found if f.size > 16].count("test_bench.doubled") == 1
+    assert all(ctypes.string_at(f.address, min(f.size, 16)) in file.code for f in found)
